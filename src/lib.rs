@@ -1,0 +1,8 @@
+//! `nas-script`: neural architecture search as a script. The rooms and who may use whom are in
+//! `docs/ARCHITECTURE.md`.
+
+pub mod error;
+pub mod seed;
+pub mod space;
+
+pub use error::{Error, Result};

@@ -1,0 +1,3 @@
+//! The `nas-script` binary.
+
+fn main() {}
