@@ -1,0 +1,314 @@
+//! `NetworkManager`: answers what a network is worth, from the study where it is known, else by
+//! training it, and shapes the reward. Knows nothing of scripts, nor of where a child is trained.
+
+mod executor;
+mod reward;
+
+pub use executor::{Executor, InProcess};
+pub use reward::RewardShaper;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::child::{Score, Weights};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::evaluation::{DataKey, Evaluation, Failure, FailureKind, Outcome, TrainingConfig};
+use crate::network::Network;
+use crate::space::Actions;
+use crate::study::{Study, Trial};
+
+/// The file of the best child's weights in a run's folder.
+pub const BEST_WEIGHTS_FILE: &str = "best.safetensors";
+/// The file of the best child's network and trial in a run's folder.
+pub const BEST_TRIAL_FILE: &str = "best.json";
+
+/// How rewards are made and when a child is given up. The training settings stand apart, in
+/// [`TrainingConfig`], since an outcome depends on those alone.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ManagerConfig {
+    /// Weight of the past in the moving average of accuracies, 0 to below 1. Default 0.8.
+    pub acc_beta: f64,
+    /// `true` or a bound above 0 clips rewards to ±0.05 or to ± that bound, before the clip to
+    /// ±0.1 that always holds. Default off.
+    pub clip_rewards: ClipRewards,
+    /// The reward of a failed child. Default: the lowest that clipping allows.
+    pub failure_reward: Option<f64>,
+    /// The longest time one child may train, in seconds. Default: no limit.
+    pub timeout: Option<f64>,
+}
+
+/// The option `clip_rewards`: a switch, as in the original, or a bound.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum ClipRewards {
+    /// Off, or the original's ±0.05.
+    Switch(bool),
+    /// The bound; 0 is off.
+    Bound(f64),
+}
+
+impl ClipRewards {
+    /// The bound, if clipping is on.
+    pub fn bound(self) -> Option<f64> {
+        match self {
+            Self::Switch(on) => on.then_some(0.05),
+            Self::Bound(bound) => (bound != 0.0).then_some(bound),
+        }
+    }
+}
+
+impl Default for ManagerConfig {
+    fn default() -> Self {
+        Self {
+            acc_beta: 0.8,
+            clip_rewards: ClipRewards::Switch(false),
+            failure_reward: None,
+            timeout: None,
+        }
+    }
+}
+
+impl ManagerConfig {
+    /// The names of the options.
+    pub const OPTIONS: &'static [&'static str] =
+        &["acc_beta", "clip_rewards", "failure_reward", "timeout"];
+
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the option's name and what it accepts.
+    pub fn validate(&self) -> Result<()> {
+        if !(0.0..1.0).contains(&self.acc_beta) {
+            let expected = "a number from 0 to below 1";
+            return Err(Error::invalid("option 'acc_beta'", expected, self.acc_beta));
+        }
+        let positive = |name: &str, value: Option<f64>| match value {
+            Some(v) if !(v.is_finite() && v > 0.0) => {
+                let what = format!("option '{name}'");
+                Err(Error::invalid(what, "a number above 0", v))
+            }
+            _ => Ok(()),
+        };
+        positive("clip_rewards", self.clip_rewards.bound())?;
+        positive("timeout", self.timeout)?;
+        if let Some(reward) = self.failure_reward.filter(|r| !r.is_finite()) {
+            let what = "option 'failure_reward'";
+            return Err(Error::invalid(what, "a finite number", reward));
+        }
+        Ok(())
+    }
+}
+
+/// An answered evaluation, not yet a trial of the study.
+pub struct Evaluated {
+    asked: Option<Evaluation>,
+    /// What came back.
+    pub outcome: Outcome,
+    cached: bool,
+    weights: Option<Weights>,
+}
+
+impl Evaluated {
+    /// The outcome of a network that cannot even be described, such as one whose shapes do not
+    /// fit.
+    pub fn impossible(message: String) -> Self {
+        Self {
+            asked: None,
+            outcome: Outcome {
+                failure: Some(Failure {
+                    kind: FailureKind::Invalid,
+                    message,
+                }),
+                ..Outcome::default()
+            },
+            cached: false,
+            weights: None,
+        }
+    }
+}
+
+/// Answers evaluations on one data set under one set of training settings.
+pub struct NetworkManager {
+    data: Dataset,
+    training: TrainingConfig,
+    config: ManagerConfig,
+    shaper: RewardShaper,
+    study: Arc<Mutex<Study>>,
+    executor: Arc<dyn Executor>,
+    /// The best child of this manager so far; what [`test`](Self::test) is asked for most.
+    best: Option<(Network, Weights)>,
+}
+
+impl NetworkManager {
+    /// Creates a manager that records in `study` and trains with `executor`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where an option's value is out of range.
+    pub fn new(
+        data: Dataset,
+        training: TrainingConfig,
+        config: ManagerConfig,
+        study: Arc<Mutex<Study>>,
+        executor: Arc<dyn Executor>,
+    ) -> Result<Self> {
+        training.validate()?;
+        config.validate()?;
+        Ok(Self {
+            shaper: RewardShaper::new(config.acc_beta, config.clip_rewards.bound()),
+            data,
+            training,
+            config,
+            study,
+            executor,
+            best: None,
+        })
+    }
+
+    /// The data set.
+    pub fn data(&self) -> &Dataset {
+        &self.data
+    }
+
+    /// The training settings.
+    pub fn training(&self) -> &TrainingConfig {
+        &self.training
+    }
+
+    /// The moving average of accuracies that rewards are measured against; `None` before the
+    /// first success.
+    pub fn moving_accuracy(&self) -> Option<f64> {
+        self.shaper.moving_accuracy()
+    }
+
+    /// What is asked when `network` is evaluated. Every child of a study has the same seed, so
+    /// that the same network is the same evaluation.
+    fn question(&self, network: &Network) -> Evaluation {
+        Evaluation {
+            network: network.clone(),
+            data: DataKey {
+                name: self.data.name().into(),
+                split: self.data.split_key(),
+                content: self.data.content_hash().into(),
+            },
+            training: self.training.clone(),
+            seed: self.study.lock().seed().derive("child/0"),
+        }
+    }
+
+    /// Answers for `network`: from the study, if it was evaluated before, else by training it.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] where the user stopped it. What goes wrong in the child itself is in
+    /// the outcome.
+    pub fn evaluate(&self, network: &Network) -> Result<Evaluated> {
+        let asked = self.question(network);
+        let known = self.study.lock().outcome(&asked.digest()).cloned();
+        if let Some(outcome) = known {
+            return Ok(Evaluated {
+                asked: Some(asked),
+                outcome,
+                cached: true,
+                weights: None,
+            });
+        }
+        let timeout = self.config.timeout.map(Duration::from_secs_f64);
+        let trained = self.executor.execute(&asked, &self.data, timeout)?;
+        Ok(Evaluated {
+            asked: Some(asked),
+            outcome: trained.outcome,
+            cached: false,
+            weights: trained.weights,
+        })
+    }
+
+    /// Makes a trial of `evaluated`: shapes the reward and records it in the study. `value` is
+    /// what the script's own reward function made of the outcome, if there is one; it is then
+    /// both the reward and the score.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the study cannot be written.
+    pub fn record(
+        &mut self,
+        mut evaluated: Evaluated,
+        actions: Option<&Actions>,
+        value: Option<f64>,
+    ) -> Result<Trial> {
+        if let Some(v) = value.filter(|v| !v.is_finite()) {
+            evaluated.outcome.failure = Some(Failure {
+                kind: FailureKind::Nan,
+                message: format!("the reward function returned {v}"),
+            });
+        }
+        let accuracy = evaluated.outcome.accuracy;
+        let score = value.or(accuracy);
+        let score = score.filter(|_| evaluated.outcome.failure.is_none());
+        let reward = match (score, value) {
+            (None, _) => self.failure_reward(),
+            (Some(_), Some(value)) => value,
+            (Some(accuracy), None) => self.shaper.shape(accuracy),
+        };
+        let mut study = self.study.lock();
+        let trial = Trial {
+            number: study.trials().len() + 1,
+            actions: actions.map(Into::into),
+            reward,
+            score,
+            cached: evaluated.cached,
+            digest: evaluated.asked.as_ref().map(Evaluation::digest),
+            evaluation: evaluated.asked,
+            outcome: evaluated.outcome,
+        };
+        let is_best = study.record(trial.clone())?;
+        if let (true, Some(asked), Some(weights)) = (is_best, &trial.evaluation, evaluated.weights)
+        {
+            let file = |name| study.folder().map(|folder| folder.file(name));
+            if let (Some(weights_file), Some(trial_file)) =
+                (file(BEST_WEIGHTS_FILE), file(BEST_TRIAL_FILE))
+            {
+                weights.save(&weights_file)?;
+                write_json(&trial_file, &trial)?;
+            }
+            self.best = Some((asked.network.clone(), weights));
+        }
+        Ok(trial)
+    }
+
+    fn failure_reward(&self) -> f64 {
+        let lowest = self.shaper.lowest();
+        self.config.failure_reward.unwrap_or(lowest)
+    }
+
+    /// Scores `network` on the *test* split. A network whose weights are not at hand is trained
+    /// once more: an evaluation is a pure function, so they are the same weights.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the network cannot be trained; [`Error::Interrupted`].
+    pub fn test(&self, network: &Network) -> Result<Score> {
+        if let Some((_, weights)) = self.best.as_ref().filter(|(best, _)| best == network) {
+            return self.executor.test(network, weights, &self.data);
+        }
+        let trained = self
+            .executor
+            .execute(&self.question(network), &self.data, None)?;
+        match (trained.weights, trained.outcome.failure) {
+            (Some(weights), None) => self.executor.test(network, &weights, &self.data),
+            (_, failure) => {
+                let found = failure.map_or("no weights".into(), |f| f.to_string());
+                Err(Error::invalid("test", "a network that trains", found))
+            }
+        }
+    }
+}
+
+/// Writes `value` as JSON in one step: a reader sees the old file or the new one.
+fn write_json(path: &std::path::Path, value: &impl serde::Serialize) -> Result<()> {
+    let json = serde_json::to_vec_pretty(value).map_err(std::io::Error::from);
+    let partial = path.with_extension("part");
+    json.and_then(|json| std::fs::write(&partial, json))
+        .and_then(|()| std::fs::rename(&partial, path))
+        .map_err(Error::io("write", path))
+}

@@ -1,0 +1,107 @@
+//! Data sets for scripts.
+
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
+
+use super::options::Options;
+use super::{Host, Scripted, raise};
+use crate::data::{self, DataOptions, Dataset, FolderOptions, SyntheticOptions};
+
+pub(super) fn register(engine: &mut Engine) {
+    engine.register_type_with_name::<Dataset>("Dataset");
+    engine.register_global_module(exported_module!(datasets).into());
+}
+
+#[export_module]
+mod datasets {
+    /// A known data set: `digits` (built in), `cifar10`, `cifar100`, `mnist`, `fashion_mnist`.
+    ///
+    /// ```rhai
+    /// let data = dataset("digits");
+    /// ```
+    #[rhai_fn(name = "dataset", return_raw, volatile)]
+    pub fn dataset(ctx: NativeCallContext, name: &str) -> Scripted<Dataset> {
+        dataset_with(ctx, name, Map::new())
+    }
+
+    /// A known data set with options: `train`, `validation` and `test` limit the number of images
+    /// of each part, `split_seed` (default 0) draws another split.
+    ///
+    /// ```rhai
+    /// let data = dataset("digits", #{ train: 1000, validation: 200 });
+    /// ```
+    #[rhai_fn(name = "dataset", return_raw, volatile)]
+    pub fn dataset_with(ctx: NativeCallContext, name: &str, options: Map) -> Scripted<Dataset> {
+        let host = Host::of(&ctx)?;
+        let options = Options::new("dataset", &options, &[DataOptions::OPTIONS])?;
+        let options = options.part(DataOptions::OPTIONS)?;
+        data::load(name, &options, host.paths()).map_err(raise)
+    }
+
+    /// A folder of images, one sub-folder a class.
+    #[rhai_fn(name = "folder", return_raw, volatile)]
+    pub fn folder(ctx: NativeCallContext, path: &str) -> Scripted<Dataset> {
+        folder_with(ctx, path, Map::new())
+    }
+
+    /// A folder of images with the options of `dataset`, and `size`: `[height, width]` that every
+    /// image is resized to.
+    #[rhai_fn(name = "folder", return_raw, volatile)]
+    pub fn folder_with(ctx: NativeCallContext, path: &str, options: Map) -> Scripted<Dataset> {
+        let host = Host::of(&ctx)?;
+        let options = Options::new("folder", &options, &[FolderOptions::OPTIONS])?;
+        let options = options.part(FolderOptions::OPTIONS)?;
+        data::load_folder(&host.folder().join(path), &options).map_err(raise)
+    }
+
+    /// Made-up images that a network can learn to tell apart, with the options of `dataset` and
+    /// `classes` (4), `shape` (`[1, 8, 8]`), `samples` (1000), `noise` (0.3), `seed` (0).
+    ///
+    /// ```rhai
+    /// let data = synthetic(#{ classes: 3, samples: 300 });
+    /// ```
+    #[rhai_fn(name = "synthetic", return_raw, volatile)]
+    pub fn synthetic(options: Map) -> Scripted<Dataset> {
+        let known = [SyntheticOptions::OPTIONS, DataOptions::OPTIONS];
+        let options = Options::new("synthetic", &options, &known)?;
+        let (made, split) = (options.part(known[0])?, options.part(known[1])?);
+        data::synthetic(&made, &split).map_err(raise)
+    }
+
+    /// The name of the data set.
+    #[rhai_fn(get = "name", pure)]
+    pub fn name(data: &mut Dataset) -> String {
+        data.name().into()
+    }
+
+    /// The shape of an image: `[channels, height, width]`.
+    #[rhai_fn(get = "shape", pure)]
+    pub fn shape(data: &mut Dataset) -> Array {
+        data.shape().map(|n| Dynamic::from_int(n as i64)).into()
+    }
+
+    /// The number of classes.
+    #[rhai_fn(get = "classes", pure)]
+    pub fn classes(data: &mut Dataset) -> i64 {
+        data.classes().len() as i64
+    }
+
+    /// The names of the classes, in the order of their labels.
+    #[rhai_fn(get = "class_names", pure)]
+    pub fn class_names(data: &mut Dataset) -> Array {
+        data.classes().iter().map(Into::into).collect()
+    }
+
+    /// A few lines about the data set.
+    #[rhai_fn(
+        get = "summary",
+        name = "to_string",
+        name = "print",
+        name = "to_debug",
+        name = "debug",
+        pure
+    )]
+    pub fn summary(data: &mut Dataset) -> String {
+        data.summary().trim_end().into()
+    }
+}

@@ -1,0 +1,130 @@
+//! What a script's host calls reach: device, seed, data, study, parameters, progress.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::tensor::Device;
+use parking_lot::Mutex;
+use rhai::NativeCallContext;
+
+use super::Scripted;
+use super::params::Params;
+use crate::data::DataPaths;
+use crate::error::Error;
+use crate::report::progress::Progress;
+use crate::seed::{Seed, StreamRng};
+use crate::study::Study;
+
+/// The state shared by every host call of one script or REPL session. A cheap handle.
+#[derive(Clone)]
+pub struct Host(Arc<State>);
+
+/// What a session is made of; see [`Host::new`].
+pub struct Session {
+    /// The device that controllers and children compute on.
+    pub device: Device,
+    /// Where data sets are looked for.
+    pub paths: DataPaths,
+    /// The study that trials are recorded in.
+    pub study: Study,
+    /// The values given for parameters, such as by `-p`.
+    pub params: Params,
+    /// What shows the run in the terminal.
+    pub progress: Progress,
+    /// Set when the user wants to stop.
+    pub interrupted: Arc<AtomicBool>,
+    /// The folder that relative paths of a script are relative to.
+    pub folder: PathBuf,
+}
+
+struct State {
+    device: Device,
+    paths: DataPaths,
+    study: Arc<Mutex<Study>>,
+    params: Params,
+    progress: Arc<Progress>,
+    interrupted: Arc<AtomicBool>,
+    folder: PathBuf,
+    space_rng: Mutex<StreamRng>,
+    seed: Seed,
+    controllers: Mutex<u64>,
+}
+
+impl Host {
+    /// Starts a session.
+    pub fn new(session: Session) -> Self {
+        let seed = session.study.seed();
+        Self(Arc::new(State {
+            device: session.device,
+            paths: session.paths,
+            study: Arc::new(Mutex::new(session.study)),
+            params: session.params,
+            progress: Arc::new(session.progress),
+            interrupted: session.interrupted,
+            folder: session.folder,
+            space_rng: Mutex::new(seed.stream("space")),
+            seed,
+            controllers: Mutex::new(0),
+        }))
+    }
+
+    /// The host of the running script.
+    ///
+    /// # Errors
+    /// Where the engine was not made by [`engine`](super::engine).
+    pub(super) fn of(ctx: &NativeCallContext) -> Scripted<Self> {
+        let host = ctx.tag().and_then(|tag| tag.clone().try_cast::<Self>());
+        host.ok_or_else(|| "this engine has no host".into())
+    }
+
+    pub(super) fn device(&self) -> &Device {
+        &self.0.device
+    }
+
+    pub(super) fn paths(&self) -> &DataPaths {
+        &self.0.paths
+    }
+
+    /// The study that trials are recorded in.
+    pub fn study(&self) -> &Arc<Mutex<Study>> {
+        &self.0.study
+    }
+
+    /// The parameters that the script has asked for so far, and what was given for them.
+    pub fn params(&self) -> &Params {
+        &self.0.params
+    }
+
+    pub(super) fn progress(&self) -> &Arc<Progress> {
+        &self.0.progress
+    }
+
+    pub(super) fn interrupted(&self) -> &Arc<AtomicBool> {
+        &self.0.interrupted
+    }
+
+    pub(super) fn folder(&self) -> &PathBuf {
+        &self.0.folder
+    }
+
+    pub(super) fn space_rng(&self) -> &Mutex<StreamRng> {
+        &self.0.space_rng
+    }
+
+    /// A seed of its own for each controller, in the order of their making.
+    pub(super) fn controller_seed(&self) -> Seed {
+        let mut made = self.0.controllers.lock();
+        let seed = self.0.seed.derive(&format!("controller/{made}"));
+        *made += 1;
+        seed
+    }
+
+    /// Fails if the user wants to stop.
+    pub(super) fn check_interrupt(&self) -> Result<(), Error> {
+        if self.0.interrupted.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! The Rhai bindings, one file per object, and the engine that holds them. The only room (with
+//! `repl/`) that names Rhai; the rooms below know nothing of scripts.
+
+mod controller;
+mod data;
+mod diagnostic;
+mod host;
+mod manager;
+mod modules;
+mod network;
+mod options;
+mod params;
+mod space;
+mod study;
+
+pub use diagnostic::Diagnostic;
+pub use host::{Host, Session};
+pub use modules::Sources;
+pub use params::{Declared, Params, declared};
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use rhai::packages::{
+    ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
+    BasicMathPackage, BasicStringPackage, BitFieldPackage, LanguageCorePackage, LogicPackage,
+    MoreStringPackage, Package,
+};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, OptimizationLevel, Position, Scope};
+
+use crate::error::Error;
+
+/// What a host call returns to a script.
+type Scripted<T> = Result<T, Box<EvalAltResult>>;
+
+/// Makes a script's error of the library's: an object with `kind` and `message`, so that a script
+/// can `catch` it. Rhai fills in the position of the call.
+fn raise(error: Error) -> Box<EvalAltResult> {
+    if matches!(error, Error::Interrupted) {
+        return EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE).into();
+    }
+    let fields = [
+        ("kind", error.kind().into()),
+        ("message", error.to_string().into()),
+    ];
+    let object: Map = fields.map(|(k, v): (_, Dynamic)| (k.into(), v)).into();
+    EvalAltResult::ErrorRuntime(object.into(), Position::NONE).into()
+}
+
+/// The kind of an error that [`raise`] made.
+fn raised_kind(error: &EvalAltResult) -> Option<(String, String)> {
+    match error {
+        EvalAltResult::ErrorRuntime(value, _) => {
+            let object = value.read_lock::<Map>()?;
+            let field = |name: &str| object.get(name)?.clone().into_string().ok();
+            Some((field("kind")?, field("message")?))
+        }
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => raised_kind(inner),
+        _ => None,
+    }
+}
+
+/// Makes the engine that runs the scripts of `host`. `sources` learns the text of every module
+/// that is imported, for error messages.
+///
+/// Scripts see no file, clock, process or network: only pure packages of Rhai and what the host
+/// offers.
+pub fn engine(host: &Host, sources: &Sources) -> Engine {
+    let mut engine = Engine::new_raw();
+    // The standard packages but the one of time; see `refuse_sleep`.
+    LanguageCorePackage::new().register_into_engine(&mut engine);
+    ArithmeticPackage::new().register_into_engine(&mut engine);
+    LogicPackage::new().register_into_engine(&mut engine);
+    BasicStringPackage::new().register_into_engine(&mut engine);
+    MoreStringPackage::new().register_into_engine(&mut engine);
+    BasicIteratorPackage::new().register_into_engine(&mut engine);
+    BasicFnPackage::new().register_into_engine(&mut engine);
+    BasicMathPackage::new().register_into_engine(&mut engine);
+    BasicArrayPackage::new().register_into_engine(&mut engine);
+    BasicMapPackage::new().register_into_engine(&mut engine);
+    BitFieldPackage::new().register_into_engine(&mut engine);
+    refuse_sleep(&mut engine);
+
+    space::register(&mut engine);
+    data::register(&mut engine);
+    network::register(&mut engine);
+    manager::register(&mut engine);
+    controller::register(&mut engine);
+    study::register(&mut engine);
+    params::register(&mut engine);
+
+    engine.set_optimization_level(OptimizationLevel::Simple);
+    engine.set_strict_variables(false);
+    engine.set_fail_on_invalid_map_property(true);
+    // Deep enough for a model of thousands of chained nodes, and safe on the script's stack.
+    engine.set_max_expr_depths(256, 128);
+    engine.set_default_tag(Dynamic::from(host.clone()));
+    engine.set_module_resolver(modules::Resolver::new(host.folder(), sources.clone()));
+
+    let progress = host.progress().clone();
+    engine.on_print(move |text| progress.print(text));
+    let progress = host.progress().clone();
+    engine.on_debug(move |text, source, position| {
+        let source = source.unwrap_or("script");
+        progress.print(&format!("{source}:{position:?}: {text}"));
+    });
+    let interrupted = host.interrupted().clone();
+    engine.on_progress(move |_| interrupted.load(Ordering::Relaxed).then_some(Dynamic::UNIT));
+    let study = host.study().clone();
+    #[allow(deprecated)] // Rhai marks the call as volatile in form, not as on its way out.
+    engine.on_var(move |name, _, context| {
+        // `study` is at hand everywhere, in functions and recipes too.
+        let free = name == "study" && !context.scope().contains("study");
+        Ok(free.then(|| Dynamic::from(study::StudyHandle::new(study.clone()))))
+    });
+    engine
+}
+
+/// Scripts have no clock: a recipe that sleeps is one that hangs.
+fn refuse_sleep(engine: &mut Engine) {
+    let refuse = || -> Scripted<()> { Err("a script has no clock: sleep is not available".into()) };
+    engine.register_fn("sleep", move |_: i64| refuse());
+    engine.register_fn("sleep", move |_: f64| refuse());
+}
+
+/// Compiles the script `text` that came from `path`.
+///
+/// # Errors
+/// A [`Diagnostic`] at the place of the syntax error.
+pub fn compile(
+    engine: &Engine,
+    sources: &Sources,
+    path: &Path,
+    text: &str,
+) -> Result<AST, Diagnostic> {
+    let name = path.display().to_string();
+    sources.add(&name, text);
+    let mut ast = engine
+        .compile(text)
+        .map_err(|error| Diagnostic::new(&error.into(), &name))?;
+    ast.set_source(name);
+    Ok(ast)
+}
+
+/// Runs a compiled script.
+///
+/// # Errors
+/// A [`Diagnostic`] at the place of the error; [`Diagnostic::interrupted`] tells that the user
+/// stopped it.
+pub fn run(engine: &Engine, ast: &AST) -> Result<(), Diagnostic> {
+    let name = ast.source().unwrap_or("script").to_string();
+    let result = engine.run_ast_with_scope(&mut Scope::new(), ast);
+    result.map_err(|error| Diagnostic::new(&error, &name))
+}

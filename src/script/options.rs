@@ -1,0 +1,70 @@
+//! Option maps: from a script's `#{…}` to a typed configuration with clear errors.
+
+use rhai::Map;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use super::{Scripted, raise};
+use crate::error::Error;
+
+/// The options of one call.
+pub(super) struct Options {
+    values: serde_json::Map<String, Json>,
+}
+
+impl Options {
+    /// Takes the options `map` of the call `of`, of which `known` are all the names.
+    ///
+    /// # Errors
+    /// A key that is not known, with the nearest that is; a value that no option takes.
+    pub(super) fn new(of: &str, map: &Map, known: &[&[&str]]) -> Scripted<Self> {
+        let known: Vec<&str> = known.concat();
+        let mut values = serde_json::Map::new();
+        for (key, value) in map {
+            if !known.contains(&key.as_str()) {
+                let names = known.iter().copied();
+                return Err(raise(Error::unknown("option", key.as_str(), names)));
+            }
+            let json = rhai::serde::from_dynamic::<Json>(value).map_err(|_| {
+                let expected = "a number, string, boolean or list";
+                let what = format!("{of}: option '{key}'");
+                raise(Error::invalid(what, expected, value.type_name()))
+            })?;
+            values.insert(key.to_string(), json);
+        }
+        Ok(Self { values })
+    }
+
+    /// The part of the options that `names` lists, as a `T`; what is absent has its default.
+    ///
+    /// # Errors
+    /// A value of the wrong type, with the option's name.
+    pub(super) fn part<T: DeserializeOwned>(&self, names: &[&str]) -> Scripted<T> {
+        let part = self.values.iter();
+        let part = part.filter(|(key, _)| names.contains(&key.as_str()));
+        let part: serde_json::Map<_, _> = part.map(|(k, v)| (k.clone(), v.clone())).collect();
+        serde_path_to_error::deserialize(Json::Object(part)).map_err(|error| {
+            let option = error.path().to_string();
+            let (expected, found) = plain(&error.into_inner().to_string());
+            raise(Error::invalid(format!("option '{option}'"), expected, found))
+        })
+    }
+}
+
+/// Splits serde's "invalid type: string \"ten\", expected usize" into what was expected and what
+/// was found, in a script's terms.
+fn plain(message: &str) -> (String, String) {
+    let message = message.trim_start_matches("invalid type: ");
+    let message = message.trim_start_matches("invalid value: ");
+    let (found, expected) = match message.split_once(", expected ") {
+        Some((found, expected)) => (found, expected),
+        None => (message, "another value"),
+    };
+    let expected = match expected {
+        "usize" | "u64" | "u32" => "a whole number from 0",
+        "f64" | "f32" => "a number",
+        "a boolean" | "bool" => "true or false",
+        other => other,
+    };
+    (expected.into(), found.into())
+}

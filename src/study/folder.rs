@@ -1,0 +1,55 @@
+//! The folder of one run: `runs/<script>-<n>/`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// A folder that belongs to one run.
+#[derive(Clone, Debug)]
+pub struct RunFolder(PathBuf);
+
+impl RunFolder {
+    /// Creates `<base>/<name>-<n>` with the first `n` from 1 that is free, also when several runs
+    /// start at once.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the folder cannot be created.
+    pub fn create(base: &Path, name: &str) -> Result<Self> {
+        fs::create_dir_all(base).map_err(Error::io("create folder", base))?;
+        let mut n = 1;
+        loop {
+            let path = base.join(format!("{name}-{n}"));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => n += 1,
+                Err(e) => return Err(Error::io("create folder", &path)(e)),
+            }
+        }
+    }
+
+    /// Creates exactly `path`, which must be new or empty.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be created, [`Error::Invalid`] where it holds files.
+    pub fn at(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).map_err(Error::io("create folder", path))?;
+        let mut entries = fs::read_dir(path).map_err(Error::io("read folder", path))?;
+        if entries.next().is_some() {
+            let found = format!("{} with files in it", path.display());
+            return Err(Error::invalid("--out", "a new or empty folder", found));
+        }
+        Ok(Self(path.to_path_buf()))
+    }
+
+    /// The folder's path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The path of `name` in the folder.
+    pub fn file(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.join(name)
+    }
+}
