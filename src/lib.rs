@@ -2,6 +2,8 @@
 //! `docs/ARCHITECTURE.md`.
 
 pub mod error;
+pub mod evaluation;
+pub mod network;
 pub mod seed;
 pub mod space;
 
