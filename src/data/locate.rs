@@ -39,6 +39,15 @@ impl DataPaths {
         }
     }
 
+    /// Searches `folder` alone, whatever the machine has elsewhere.
+    #[cfg(test)]
+    pub(super) fn only(folder: &Path) -> Self {
+        Self {
+            candidates: vec![folder.to_path_buf()],
+            download_dir: folder.to_path_buf(),
+        }
+    }
+
     /// The folders in the order they are searched.
     pub fn candidates(&self) -> &[PathBuf] {
         &self.candidates
