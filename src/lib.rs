@@ -1,7 +1,10 @@
 //! `nas-script`: neural architecture search as a script. The rooms and who may use whom are in
 //! `docs/ARCHITECTURE.md`.
 
+pub mod data;
 pub mod error;
+pub mod evaluation;
+pub mod network;
 pub mod seed;
 pub mod space;
 

@@ -1,0 +1,103 @@
+use super::*;
+use crate::network::{DenseOptions, Node};
+
+fn evaluation() -> Evaluation {
+    let output = Node::input(&[4])
+        .unwrap()
+        .dense(3, &DenseOptions::default())
+        .unwrap();
+    Evaluation {
+        network: Network::from_output(&output).unwrap(),
+        data: DataKey {
+            name: "toy".into(),
+            split: "train 10, validation 5".into(),
+            content: "00".repeat(32),
+        },
+        training: TrainingConfig::default(),
+        seed: Seed(7),
+    }
+}
+
+#[test]
+fn every_part_of_an_evaluation_is_in_its_digest() {
+    let base = evaluation();
+    assert_eq!(base.digest(), evaluation().digest());
+    let changes: [fn(&mut Evaluation); 6] = [
+        |e| e.seed = Seed(8),
+        |e| e.data.split = "train 11, validation 4".into(),
+        |e| e.data.content = "11".repeat(32),
+        |e| e.training.epochs = 11,
+        |e| e.training.learning_rate = 1.000_000_1e-3,
+        |e| {
+            let output = Node::input(&[4])
+                .unwrap()
+                .dense(4, &DenseOptions::default())
+                .unwrap();
+            e.network = Network::from_output(&output).unwrap();
+        },
+    ];
+    for change in changes {
+        let mut changed = evaluation();
+        change(&mut changed);
+        assert_ne!(changed.digest(), base.digest());
+    }
+}
+
+#[test]
+fn evaluations_round_trip_through_json() {
+    let json = serde_json::to_string(&evaluation()).unwrap();
+    let again: Evaluation = serde_json::from_str(&json).unwrap();
+    assert_eq!(again, evaluation());
+    assert_eq!(again.digest(), evaluation().digest());
+}
+
+#[test]
+fn settings_have_defaults_and_refuse_unknown_names() {
+    let config: TrainingConfig =
+        serde_json::from_str(r#"{"optimizer":"sgd","schedule":"cosine"}"#).unwrap();
+    assert_eq!(config.optimizer, OptimizerKind::Sgd);
+    assert_eq!((config.epochs, config.batch_size), (10, 128));
+    assert!(serde_json::from_str::<TrainingConfig>(r#"{"epoch":3}"#).is_err());
+    let json = serde_json::to_value(TrainingConfig::default()).unwrap();
+    let names: Vec<&String> = json.as_object().unwrap().keys().collect();
+    let mut options = TrainingConfig::OPTIONS.to_vec();
+    options.sort_unstable();
+    assert_eq!(names, options);
+}
+
+#[test]
+fn settings_outside_their_range_are_refused() {
+    assert!(TrainingConfig::default().validate().is_ok());
+    let refused = |change: fn(&mut TrainingConfig)| {
+        let mut config = TrainingConfig::default();
+        change(&mut config);
+        config.validate().unwrap_err().to_string()
+    };
+    assert_eq!(
+        refused(|c| c.epochs = 0),
+        "epochs: expected a positive integer, found 0"
+    );
+    assert_eq!(
+        refused(|c| c.learning_rate = -1.0),
+        "learning_rate: expected a number above 0, found -1"
+    );
+    assert!(refused(|c| c.learning_rate = f64::INFINITY).contains("found inf"));
+    assert!(refused(|c| c.label_smoothing = 1.0).starts_with("label_smoothing"));
+    assert!(refused(|c| c.weight_decay = f64::NAN).starts_with("weight_decay"));
+    assert!(refused(|c| c.step_gamma = 0.0).starts_with("step_gamma"));
+    assert!(refused(|c| c.momentum = 1.5).starts_with("momentum"));
+}
+
+#[test]
+fn failures_have_stable_names() {
+    let failure = Failure::new(FailureKind::Timeout, "more than 60 s");
+    assert_eq!(failure.to_string(), "timeout: more than 60 s");
+    let json = serde_json::to_string(&failure).unwrap();
+    assert_eq!(json, r#"{"kind":"timeout","message":"more than 60 s"}"#);
+    let outcome = Outcome {
+        failure: Some(failure),
+        ..Outcome::default()
+    };
+    let json = serde_json::to_string(&outcome).unwrap();
+    assert_eq!(serde_json::from_str::<Outcome>(&json).unwrap(), outcome);
+}

@@ -1,0 +1,28 @@
+//! Child networks as data: a graph of operations with its shapes, its cost and its canonical digest.
+//! Pure data: knows nothing of weights, Burn or scripts.
+//!
+//! A script grows expressions of [`Node`]s; [`Network::from_output`] turns the last of them into a
+//! [`Network`], the canonical form that is trained, stored and compared.
+//!
+//! Shapes are those of one image, without the batch: `[channels, height, width]`, or `[features]`
+//! once flat.
+
+mod canonical;
+mod cost;
+mod digest;
+mod graph;
+mod node;
+mod op;
+mod shape;
+mod summary;
+
+#[cfg(test)]
+mod tests;
+
+pub use digest::Digest;
+pub use graph::{Network, NetworkNode};
+pub use node::{BatchNormOptions, Conv2dOptions, DenseOptions, Node, PoolOptions};
+pub use op::{Activation, BatchNorm, Conv2d, Dense, Op, Padding, Pool2d};
+pub use shape::{MAX_ELEMENTS, same_padding};
+
+pub(crate) use canonical::MAX_NODES;

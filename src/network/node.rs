@@ -1,0 +1,298 @@
+//! The expression a script grows: immutable nodes, each checked when it is made. Knows the shape
+//! rules, but nothing of canonical order.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::op::{Activation, BatchNorm, Conv2d, Dense, Op, Padding, Pool2d};
+use super::shape;
+use crate::error::Result;
+
+/// The options of [`Node::conv2d`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2dOptions {
+    /// The step from window to window, `[height, width]`. Default 1.
+    pub stride: [usize; 2],
+    /// What happens at the border. Default [`Padding::Same`].
+    pub padding: Padding,
+    /// The distance between the taps of the kernel, `[height, width]`. Default 1.
+    pub dilation: [usize; 2],
+    /// How many groups the channels fall into. Default 1; as many as channels: depthwise.
+    pub groups: usize,
+    /// Whether each filter has a bias. Default true.
+    pub bias: bool,
+}
+
+impl Default for Conv2dOptions {
+    fn default() -> Self {
+        Self {
+            stride: [1, 1],
+            padding: Padding::Same,
+            dilation: [1, 1],
+            groups: 1,
+            bias: true,
+        }
+    }
+}
+
+/// The options of [`Node::max_pool2d`] and [`Node::avg_pool2d`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolOptions {
+    /// The step from window to window, `[height, width]`. Default: the kernel.
+    pub stride: Option<[usize; 2]>,
+    /// What happens at the border. Default [`Padding::Valid`], as in Keras.
+    pub padding: Padding,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self {
+            stride: None,
+            padding: Padding::Valid,
+        }
+    }
+}
+
+/// The options of [`Node::dense`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DenseOptions {
+    /// Whether each unit has a bias. Default true.
+    pub bias: bool,
+}
+
+impl Default for DenseOptions {
+    fn default() -> Self {
+        Self { bias: true }
+    }
+}
+
+/// The options of [`Node::batch_norm`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchNormOptions {
+    /// The weight of the newest batch in the running statistics, from 0 to 1, as in PyTorch (Keras's
+    /// momentum is one minus this). Default 0.1.
+    pub momentum: f64,
+    /// What is added to the variance. Default 1e-5.
+    pub epsilon: f64,
+}
+
+impl Default for BatchNormOptions {
+    fn default() -> Self {
+        Self {
+            momentum: 0.1,
+            epsilon: 1e-5,
+        }
+    }
+}
+
+/// A point in a network: an operation on earlier nodes, and the shape it gives.
+///
+/// A clone is the same node, so an operation with weights that is used twice shares them; calling
+/// [`conv2d`](Self::conv2d) twice makes two convolutions with weights of their own.
+#[derive(Clone)]
+pub struct Node(Arc<Inner>);
+
+struct Inner {
+    op: Op,
+    inputs: Vec<Node>,
+    shape: Vec<usize>,
+}
+
+impl Node {
+    /// Starts a network at an input of shape `[channels, height, width]` or `[features]`.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::Error::Shape) for another rank, a zero size or too many elements.
+    pub fn input(shape: &[usize]) -> Result<Self> {
+        let shape = shape.to_vec();
+        Self::apply(Op::Input { shape }, Vec::new())
+    }
+
+    /// Applies any operation: what the named methods come down to.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::Error::Shape) where the inputs do not fit the operation, [`Invalid`](crate::Error::Invalid) for impossible
+    /// attributes.
+    pub fn apply(op: Op, inputs: Vec<Node>) -> Result<Self> {
+        let shapes: Vec<&[usize]> = inputs.iter().map(Node::shape).collect();
+        let shape = shape::infer(&op, &shapes)?;
+        Ok(Self(Arc::new(Inner { op, inputs, shape })))
+    }
+
+    fn then(&self, op: Op) -> Result<Self> {
+        Self::apply(op, vec![self.clone()])
+    }
+
+    /// Convolves with `filters` kernels of `kernel` (`[height, width]`) pixels.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply): a flat input, a kernel that does not fit, groups that do not divide
+    /// both the channels and the filters, or a zero size.
+    pub fn conv2d(
+        &self,
+        filters: usize,
+        kernel: [usize; 2],
+        options: &Conv2dOptions,
+    ) -> Result<Self> {
+        let Conv2dOptions {
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+        } = *options;
+        self.then(Op::Conv2d(Conv2d {
+            filters,
+            kernel,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+        }))
+    }
+
+    /// Takes the maximum of each window of `kernel` (`[height, width]`) pixels.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply): a flat input, a window that does not fit, or a zero size.
+    pub fn max_pool2d(&self, kernel: [usize; 2], options: &PoolOptions) -> Result<Self> {
+        self.then(Op::MaxPool2d(pool(kernel, options)))
+    }
+
+    /// Takes the average of each window of `kernel` (`[height, width]`) pixels; padding does not
+    /// count.
+    ///
+    /// # Errors
+    /// As [`max_pool2d`](Self::max_pool2d).
+    pub fn avg_pool2d(&self, kernel: [usize; 2], options: &PoolOptions) -> Result<Self> {
+        self.then(Op::AvgPool2d(pool(kernel, options)))
+    }
+
+    /// Averages each channel: `[c, h, w]` to `[c]`.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::Error::Shape) for a flat input.
+    pub fn global_avg_pool(&self) -> Result<Self> {
+        self.then(Op::GlobalAvgPool)
+    }
+
+    /// Flattens row by row: `[c, h, w]` to `[c · h · w]`. A flat node is returned as it is.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn flatten(&self) -> Result<Self> {
+        if self.shape().len() == 1 {
+            return Ok(self.clone());
+        }
+        self.then(Op::Flatten)
+    }
+
+    /// Connects each of `units` outputs to every feature.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply): an image as input, or no units.
+    pub fn dense(&self, units: usize, options: &DenseOptions) -> Result<Self> {
+        let bias = options.bias;
+        self.then(Op::Dense(Dense { units, bias }))
+    }
+
+    /// Normalises each channel (or feature) by the statistics of the batch, then scales and shifts it.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::Error::Invalid) for a momentum outside 0 to 1 or an epsilon that is not above 0.
+    pub fn batch_norm(&self, options: &BatchNormOptions) -> Result<Self> {
+        let BatchNormOptions { momentum, epsilon } = *options;
+        self.then(Op::BatchNorm(BatchNorm { momentum, epsilon }))
+    }
+
+    /// Drops each element with probability `rate` in training and scales the others by
+    /// `1 / (1 - rate)`. A rate of 0 returns the node as it is.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::Error::Invalid) for a rate below 0, or of 1 and above.
+    pub fn dropout(&self, rate: f64) -> Result<Self> {
+        if rate == 0.0 {
+            return Ok(self.clone());
+        }
+        self.then(Op::Dropout { rate })
+    }
+
+    /// Applies `activation` to each element.
+    #[must_use]
+    pub fn activation(&self, activation: Activation) -> Self {
+        Self(Arc::new(Inner {
+            op: Op::Activation(activation),
+            inputs: vec![self.clone()],
+            shape: self.0.shape.clone(),
+        }))
+    }
+
+    /// Adds `other`, element by element.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::Error::Shape) where the shapes differ.
+    pub fn add(&self, other: &Self) -> Result<Self> {
+        Self::apply(Op::Add, vec![self.clone(), other.clone()])
+    }
+
+    /// Puts `nodes` side by side along the channels (or the features). A single node is returned as
+    /// it is.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::Error::Shape) where there is no node, or where heights or widths differ.
+    pub fn concat(nodes: &[Self]) -> Result<Self> {
+        match nodes {
+            [node] => Ok(node.clone()),
+            nodes => Self::apply(Op::Concat, nodes.to_vec()),
+        }
+    }
+
+    /// The shape of one image's activation: `[channels, height, width]` or `[features]`.
+    pub fn shape(&self) -> &[usize] {
+        &self.0.shape
+    }
+
+    /// The operation that makes this node.
+    pub fn op(&self) -> &Op {
+        &self.0.op
+    }
+
+    /// The nodes that the operation reads.
+    pub fn inputs(&self) -> &[Node] {
+        &self.0.inputs
+    }
+
+    /// What tells this node from every other that is alive: its address.
+    pub(super) fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+fn pool(kernel: [usize; 2], options: &PoolOptions) -> Pool2d {
+    Pool2d {
+        kernel,
+        stride: options.stride.unwrap_or(kernel),
+        padding: options.padding,
+    }
+}
+
+impl fmt::Debug for Node {
+    /// The operation and its shape, without what it reads: a graph may be thousands of nodes deep.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Node({} → {:?})", self.op(), self.shape())
+    }
+}
+
+impl Drop for Inner {
+    /// Frees a chain of nodes one after the other: the derived drop would recurse as deep as the
+    /// graph.
+    fn drop(&mut self) {
+        let mut doomed = std::mem::take(&mut self.inputs);
+        while let Some(node) = doomed.pop() {
+            if let Some(mut inner) = Arc::into_inner(node.0) {
+                doomed.append(&mut inner.inputs);
+            }
+        }
+    }
+}
