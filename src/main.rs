@@ -1,3 +1,5 @@
-//! The `nas-script` binary.
+//! The `nas-script` binary: everything is in the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    nas_script::cli::main()
+}

@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::seed::{Seed, StreamRng};
 
 /// How many records each split gets, and the seed of the draw.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct DataOptions {
     /// Training records; default all that are not held out.
     pub train: Option<usize>,
@@ -22,6 +23,11 @@ pub struct DataOptions {
     /// The seed of the draw, apart from the seed of a study: two studies on the same data compare.
     /// Default 0.
     pub split_seed: u64,
+}
+
+impl DataOptions {
+    /// The names of the options.
+    pub const OPTIONS: &[&str] = &["train", "validation", "test", "split_seed"];
 }
 
 /// The record numbers of each split; no record is in two.

@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::seed::{Seed, StreamRng};
 
 /// What is made up.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct SyntheticOptions {
     /// The number of classes, 2 to 1000; default 4.
     pub classes: usize,
@@ -34,6 +35,11 @@ impl Default for SyntheticOptions {
             seed: 0,
         }
     }
+}
+
+impl SyntheticOptions {
+    /// The names of the options.
+    pub const OPTIONS: &[&str] = &["classes", "shape", "samples", "noise", "seed"];
 }
 
 /// The most pixels in all, 1 GiB; a guard against slips.

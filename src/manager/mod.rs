@@ -225,6 +225,21 @@ impl NetworkManager {
         })
     }
 
+    /// The trial that `evaluated` would be, before its reward is known: what a script's own reward
+    /// function sees.
+    pub fn preview(&self, evaluated: &Evaluated, actions: Option<&Actions>) -> Trial {
+        Trial {
+            number: self.study.lock().trials().len() + 1,
+            actions: actions.map(Into::into),
+            reward: 0.0,
+            score: evaluated.outcome.accuracy,
+            cached: evaluated.cached,
+            digest: evaluated.asked.as_ref().map(Evaluation::digest),
+            evaluation: evaluated.asked.clone(),
+            outcome: evaluated.outcome.clone(),
+        }
+    }
+
     /// Makes a trial of `evaluated`: shapes the reward and records it in the study. `value` is
     /// what the script's own reward function made of the outcome, if there is one; it is then
     /// both the reward and the score.
@@ -251,17 +266,12 @@ impl NetworkManager {
             (Some(_), Some(value)) => value,
             (Some(accuracy), None) => self.shaper.shape(accuracy),
         };
-        let mut study = self.study.lock();
         let trial = Trial {
-            number: study.trials().len() + 1,
-            actions: actions.map(Into::into),
             reward,
             score,
-            cached: evaluated.cached,
-            digest: evaluated.asked.as_ref().map(Evaluation::digest),
-            evaluation: evaluated.asked,
-            outcome: evaluated.outcome,
+            ..self.preview(&evaluated, actions)
         };
+        let mut study = self.study.lock();
         let is_best = study.record(trial.clone())?;
         if let (true, Some(asked), Some(weights)) = (is_best, &trial.evaluation, evaluated.weights)
         {

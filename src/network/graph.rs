@@ -94,6 +94,14 @@ impl Network {
         self.digest
     }
 
+    /// The network as an expression that can be grown further.
+    ///
+    /// # Errors
+    /// None for a network made by [`from_output`](Self::from_output).
+    pub fn to_node(&self) -> Result<Node> {
+        expression(self.nodes.clone())
+    }
+
     /// The parameters and the MACs of each node.
     pub(super) fn costs(&self) -> impl Iterator<Item = (u64, u64)> {
         self.nodes.iter().map(|node| {
@@ -122,28 +130,31 @@ impl TryFrom<Graph> for Network {
 
     /// Builds the network anew, so that nothing in a file is taken on trust.
     fn try_from(graph: Graph) -> Result<Self> {
-        let mut built: Vec<Node> = Vec::with_capacity(graph.nodes.len());
-        for (index, NetworkNode { op, inputs, shape }) in graph.nodes.into_iter().enumerate() {
-            let earlier = |&input: &usize| {
-                built.get(input).cloned().ok_or_else(|| {
-                    let what = format!("network node {index}");
-                    Error::invalid(what, "inputs among the nodes before it", input)
-                })
-            };
-            let inputs = inputs.iter().map(earlier).collect::<Result<Vec<_>>>()?;
-            let node = Node::apply(op, inputs)?;
-            if node.shape() != shape {
-                return Err(Error::invalid(
-                    format!("network node {index}"),
-                    format!("shape {:?}, as its operation gives", node.shape()),
-                    format!("{shape:?}"),
-                ));
-            }
-            built.push(node);
-        }
-        let output = built
-            .last()
-            .ok_or_else(|| Error::invalid("network", "at least one node", "none"))?;
-        Self::from_output(output)
+        Self::from_output(&expression(graph.nodes)?)
     }
+}
+
+/// Grows the expression that `nodes` describe, checking each; the output is the last.
+fn expression(nodes: Vec<NetworkNode>) -> Result<Node> {
+    let mut built: Vec<Node> = Vec::with_capacity(nodes.len());
+    for (index, NetworkNode { op, inputs, shape }) in nodes.into_iter().enumerate() {
+        let earlier = |&input: &usize| {
+            built.get(input).cloned().ok_or_else(|| {
+                let what = format!("network node {index}");
+                Error::invalid(what, "inputs among the nodes before it", input)
+            })
+        };
+        let inputs = inputs.iter().map(earlier).collect::<Result<Vec<_>>>()?;
+        let node = Node::apply(op, inputs)?;
+        if node.shape() != shape {
+            return Err(Error::invalid(
+                format!("network node {index}"),
+                format!("shape {:?}, as its operation gives", node.shape()),
+                format!("{shape:?}"),
+            ));
+        }
+        built.push(node);
+    }
+    let missing = || Error::invalid("network", "at least one node", "none");
+    built.pop().ok_or_else(missing)
 }

@@ -54,7 +54,8 @@ impl Default for PoolOptions {
 }
 
 /// The options of [`Node::dense`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct DenseOptions {
     /// Whether each unit has a bias. Default true.
     pub bias: bool,
@@ -67,7 +68,8 @@ impl Default for DenseOptions {
 }
 
 /// The options of [`Node::batch_norm`].
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct BatchNormOptions {
     /// The weight of the newest batch in the running statistics, from 0 to 1, as in PyTorch (Keras's
     /// momentum is one minus this). Default 0.1.

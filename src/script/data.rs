@@ -12,6 +12,12 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(datasets).into());
 }
 
+#[derive(serde::Deserialize)]
+struct Size {
+    #[serde(default)]
+    size: Option<[usize; 2]>,
+}
+
 #[export_module]
 mod datasets {
     /// A known data set: `digits` (built in), `cifar10`, `cifar100`, `mnist`, `fashion_mnist`.
@@ -49,8 +55,10 @@ mod datasets {
     #[rhai_fn(name = "folder", return_raw, volatile)]
     pub fn folder_with(ctx: NativeCallContext, path: &str, options: Map) -> Scripted<Dataset> {
         let host = Host::of(&ctx)?;
-        let options = Options::new("folder", &options, &[FolderOptions::OPTIONS])?;
-        let options = options.part(FolderOptions::OPTIONS)?;
+        let options = Options::new("folder", &options, &[DataOptions::OPTIONS, &["size"]])?;
+        let Size { size } = options.part(&["size"])?;
+        let data = options.part(DataOptions::OPTIONS)?;
+        let options = FolderOptions { size, data };
         data::load_folder(&host.folder().join(path), &options).map_err(raise)
     }
 

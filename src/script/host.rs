@@ -120,6 +120,16 @@ impl Host {
         seed
     }
 
+    /// Ends the live line of a loop that was left early.
+    pub fn finish(&self) {
+        self.0.progress.finish();
+    }
+
+    /// Forgets an interrupt, before the next line of a REPL.
+    pub fn clear_interrupt(&self) {
+        self.0.interrupted.store(false, Ordering::Relaxed);
+    }
+
     /// Fails if the user wants to stop.
     pub(super) fn check_interrupt(&self) -> Result<(), Error> {
         if self.0.interrupted.load(Ordering::Relaxed) {

@@ -92,8 +92,7 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     engine.set_optimization_level(OptimizationLevel::Simple);
     engine.set_strict_variables(false);
     engine.set_fail_on_invalid_map_property(true);
-    // Deep enough for a model of thousands of chained nodes, and safe on the script's stack.
-    engine.set_max_expr_depths(256, 128);
+    engine.set_max_expr_depths(EXPRESSION_DEPTH, FUNCTION_DEPTH);
     engine.set_default_tag(Dynamic::from(host.clone()));
     engine.set_module_resolver(modules::Resolver::new(host.folder(), sources.clone()));
 
@@ -115,6 +114,11 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     });
     engine
 }
+
+/// How deep expressions nest: enough for long chains of operations, and safe on the stack.
+const EXPRESSION_DEPTH: usize = 256;
+/// The same within functions.
+const FUNCTION_DEPTH: usize = 128;
 
 /// Scripts have no clock: a recipe that sleeps is one that hangs.
 fn refuse_sleep(engine: &mut Engine) {
@@ -140,6 +144,30 @@ pub fn compile(
         .map_err(|error| Diagnostic::new(&error.into(), &name))?;
     ast.set_source(name);
     Ok(ast)
+}
+
+/// Parses the script `text` that came from `path`, without a host, and returns its parameters.
+///
+/// # Errors
+/// A [`Diagnostic`] at the place of the syntax error.
+pub fn parse(sources: &Sources, path: &Path, text: &str) -> Result<Vec<Declared>, Diagnostic> {
+    let mut engine = Engine::new_raw();
+    engine.set_max_expr_depths(EXPRESSION_DEPTH, FUNCTION_DEPTH);
+    compile(&engine, sources, path, text).map(|ast| declared(&ast))
+}
+
+/// Evaluates a compiled line of a REPL in `scope`, which keeps its variables.
+///
+/// # Errors
+/// A [`Diagnostic`] at the place of the error.
+pub fn evaluate(
+    engine: &Engine,
+    scope: &mut Scope,
+    ast: &AST,
+    name: &str,
+) -> Result<Dynamic, Diagnostic> {
+    let result = engine.eval_ast_with_scope(scope, ast);
+    result.map_err(|error| Diagnostic::new(&error, name))
 }
 
 /// Runs a compiled script.

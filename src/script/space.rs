@@ -52,7 +52,7 @@ pub(super) fn value(dynamic: &Dynamic) -> Scripted<Value> {
     }
 }
 
-fn dynamic(value: &Value) -> Dynamic {
+pub(super) fn dynamic(value: &Value) -> Dynamic {
     match value {
         Value::Bool(v) => (*v).into(),
         Value::Int(v) => (*v).into(),

@@ -1,0 +1,165 @@
+//! The command line: one file per subcommand. Puts the rooms together; decides exit codes.
+
+mod data;
+mod devices;
+mod params;
+mod repl;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::device::Selector;
+use crate::error::{Error, Result};
+use crate::script::{Diagnostic, Sources};
+
+/// Neural architecture search as a script.
+#[derive(Parser)]
+#[command(name = "nas-script", version, about, long_about = None, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// The script to run; none starts the REPL.
+    script: Option<PathBuf>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the parameters of a script.
+    Params {
+        /// The script.
+        script: PathBuf,
+    },
+    /// List the devices that this build can use here.
+    Devices,
+    /// Find and fetch data sets.
+    #[command(subcommand)]
+    Data(data::Command),
+}
+
+/// What a run can be given.
+#[derive(Args)]
+struct RunArgs {
+    /// Set a parameter of the script (`nas-script params SCRIPT` lists them).
+    #[arg(short, long = "param", value_name = "NAME=VALUE")]
+    param: Vec<String>,
+    /// auto, cpu, cuda[:N] or wgpu[:N].
+    #[arg(long, env = "NAS_SCRIPT_DEVICE", default_value_t = Selector::Auto)]
+    device: Selector,
+    /// The seed that every random draw derives from.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The run's folder, new or empty [default: runs/<script>-<n>].
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Where data sets are [default: $NAS_SCRIPT_DATA, then the user's data folder].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Print no progress.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// What ends the program other than success.
+enum Ending {
+    /// The library refused something before a script ran.
+    Refused(Error),
+    /// A script failed or was stopped.
+    Script(Box<Diagnostic>, Sources),
+}
+
+impl From<Error> for Ending {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// Exit code of a failed script, download or data file.
+const FAILED: u8 = 1;
+/// Exit code of a command line that cannot be carried out.
+const USAGE: u8 = 2;
+/// Exit code after Ctrl-C, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the program and returns its exit code: 0, 1 for a failure, 2 for a command line that
+/// cannot be carried out, 130 after Ctrl-C.
+pub fn main() -> ExitCode {
+    // Usage errors of clap exit with 2 as well.
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_env("NAS_SCRIPT_LOG"))
+        .with_writer(std::io::stderr)
+        .init();
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Ending::Refused(error)) => {
+            eprintln!("error: {error}");
+            ExitCode::from(match error {
+                Error::Interrupted => INTERRUPTED,
+                Error::Download { .. } | Error::DataCorrupt { .. } => FAILED,
+                _ => USAGE,
+            })
+        }
+        Err(Ending::Script(diagnostic, _)) if diagnostic.interrupted => {
+            ExitCode::from(INTERRUPTED)
+        }
+        Err(Ending::Script(diagnostic, sources)) => {
+            eprint!("{}", diagnostic.render(&sources, colour()));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), Ending> {
+    match (cli.command, cli.script) {
+        (Some(Command::Params { script }), _) => params::list(&script),
+        (Some(Command::Devices), _) => {
+            devices::list();
+            Ok(())
+        }
+        (Some(Command::Data(command)), _) => Ok(data::run(command)?),
+        (None, Some(script)) => run::script(&script, cli.run),
+        (None, None) if !cli.run.param.is_empty() || cli.run.out.is_some() => {
+            Cli::command()
+                .error(
+                    clap::error::ErrorKind::MissingRequiredArgument,
+                    "--param and --out need a SCRIPT",
+                )
+                .exit();
+        }
+        (None, None) => repl::start(cli.run),
+    }
+}
+
+/// Whether standard error wants colour: a terminal, and no `NO_COLOR`.
+fn colour() -> bool {
+    use std::io::IsTerminal;
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+/// A flag that the first Ctrl-C sets; the second ends the program.
+fn interrupt_flag() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = flag.clone();
+    let handler = move || {
+        if set.swap(true, Ordering::SeqCst) {
+            std::process::exit(INTERRUPTED.into());
+        }
+        eprintln!("\nstopping; everything so far is kept (Ctrl-C again: stop now)");
+    };
+    if let Err(error) = ctrlc::set_handler(handler) {
+        tracing::warn!("Ctrl-C will stop at once: {error}");
+    }
+    flag
+}
+
+/// Reads a script, whatever its path is.
+fn read_script(path: &std::path::Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(Error::io("read script", path))
+}

@@ -1,0 +1,245 @@
+//! `Controller` for scripts.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
+
+use super::manager::number;
+use super::options::Options;
+use super::space::{Space, count};
+use super::{Host, Scripted, raise};
+use crate::controller::{Controller, ControllerConfig, Update, discount_rewards};
+use crate::error::{Error, Result};
+use crate::space::Actions;
+
+/// The file a controller is kept in, in a run's folder.
+pub const CONTROLLER_FILE: &str = "controller.safetensors";
+
+/// A script's handle of a controller: copies share it.
+#[derive(Clone)]
+pub(super) struct Policy(Arc<Shared>);
+
+struct Shared {
+    controller: Mutex<Controller>,
+    /// The file it is kept in after each update, if the study has a folder.
+    kept: Option<PathBuf>,
+}
+
+pub(super) fn register(engine: &mut Engine) {
+    engine.register_type_with_name::<Policy>("Controller");
+    engine.register_global_module(exported_module!(controllers).into());
+}
+
+/// The scalars of an update under the original's names in TensorBoard, and two of ours.
+fn scalars(update: &Update) -> Vec<(String, f64)> {
+    let named = [
+        ("learning_rate", update.learning_rate),
+        ("discounted_reward", update.discounted_reward),
+        ("total_loss", update.loss),
+        ("controller/entropy", update.entropy),
+        ("controller/exploration", update.exploration),
+    ];
+    let named = named.map(|(tag, value)| (tag.to_string(), value));
+    let losses = update.cross_entropies.iter().enumerate();
+    let losses = losses.map(|(i, (_, loss))| (format!("state_{}_ce_loss", i + 1), *loss));
+    named.into_iter().chain(losses).collect()
+}
+
+/// A path that a script names, below the script's folder.
+fn inside(host: &Host, path: &str) -> Result<PathBuf> {
+    let relative = Path::new(path);
+    let plain = |part| matches!(part, std::path::Component::Normal(_));
+    if path.is_empty() || !relative.components().all(plain) {
+        let expected = "a path inside the script's folder";
+        return Err(Error::invalid("file", expected, format!("{path:?}")));
+    }
+    Ok(host.folder().join(relative))
+}
+
+#[export_module]
+mod controllers {
+    /// A controller for architectures of so many layers, with the default options.
+    #[rhai_fn(name = "Controller", return_raw, volatile)]
+    pub fn new(ctx: NativeCallContext, layers: i64, space: Space) -> Scripted<Policy> {
+        with(ctx, layers, space, Map::new())
+    }
+
+    /// A controller with options: `mode` ("reinforce" or "original"), `cell` ("lstm", "gru",
+    /// "nas"), `controller_cells` (32), `embedding_dim` (20), `learning_rate`, `reg_param`,
+    /// `discount_factor` (0.99), `exploration` (0.8, original mode), `clip_norm` (0: off),
+    /// `labels` ("encoding" or "one_hot", original mode), `batch_size` (1), `baseline_decay`,
+    /// `entropy_weight`, `restore_controller` (a file that `save` wrote).
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let controller = Controller(4, space, #{ controller_cells: 32, embedding_dim: 20 });
+    /// ```
+    #[rhai_fn(name = "Controller", return_raw, volatile)]
+    pub fn with(
+        ctx: NativeCallContext,
+        layers: i64,
+        space: Space,
+        options: Map,
+    ) -> Scripted<Policy> {
+        let host = Host::of(&ctx)?;
+        let layers = count("number of layers", layers)?;
+        let names = ControllerConfig::OPTIONS;
+        let options = Options::new("Controller", &options, &[names])?;
+        let mut config: ControllerConfig = options.part(names)?;
+        if let Some(path) = config.restore_controller.take() {
+            let path = inside(&host, &path).map_err(raise)?;
+            config.restore_controller = Some(path.display().to_string());
+        }
+        let seed = host.controller_seed();
+        let controller = Controller::new(space.get(), layers, config, host.device(), seed);
+        Ok(Policy(Arc::new(Shared {
+            controller: Mutex::new(controller.map_err(raise)?),
+            kept: host.study().lock().file(CONTROLLER_FILE),
+        })))
+    }
+
+    /// The next architecture to try.
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn get_action(controller: &mut Policy) -> Scripted<Actions> {
+        controller.0.controller.lock().get_action(None).map_err(raise)
+    }
+
+    /// The next architecture to try, after `state`: in original mode it enters the network, in
+    /// the others it is only checked to be of the same space.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let controller = Controller(4, space);
+    /// let actions = controller.get_action(space.get_random_state_space(4));
+    /// ```
+    #[rhai_fn(name = "get_action", return_raw, pure, volatile)]
+    pub fn get_action_after(controller: &mut Policy, state: Actions) -> Scripted<Actions> {
+        let mut controller = controller.0.controller.lock();
+        controller.get_action(Some(&state)).map_err(raise)
+    }
+
+    /// Keeps actions and their reward for the next `train_step`.
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn store_rollout(
+        controller: &mut Policy,
+        actions: Actions,
+        reward: Dynamic,
+    ) -> Scripted<()> {
+        let reward = number("store_rollout: reward", &reward)?;
+        let mut controller = controller.0.controller.lock();
+        controller.store_rollout(&actions, reward).map_err(raise)
+    }
+
+    /// Updates the policy from the stored rollouts and returns the loss; `()` while a mini-batch
+    /// is not full.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let controller = Controller(4, space);
+    /// let actions = controller.get_action();
+    /// controller.store_rollout(actions, 0.05);
+    /// let loss = controller.train_step();
+    /// ```
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn train_step(ctx: NativeCallContext, controller: &mut Policy) -> Scripted<Dynamic> {
+        let host = Host::of(&ctx)?;
+        let mut inner = controller.0.controller.lock();
+        let Some(update) = inner.train_step().map_err(raise)? else {
+            return Ok(Dynamic::UNIT);
+        };
+        if let Some(path) = &controller.0.kept {
+            inner.save(path).map_err(raise)?;
+        }
+        let mut study = host.study().lock();
+        study.scalars(update.step, &scalars(&update)).map_err(raise)?;
+        Ok(update.loss.into())
+    }
+
+    /// For each decision the probability of each value, as the policy is now.
+    #[rhai_fn(return_raw, pure)]
+    pub fn probabilities(controller: &mut Policy) -> Scripted<Array> {
+        let all = controller.0.controller.lock().probabilities(None).map_err(raise)?;
+        let decision = |p: Vec<f64>| p.into_iter().map(Dynamic::from_float).collect::<Array>();
+        Ok(all.into_iter().map(|p| decision(p).into()).collect())
+    }
+
+    /// The probability of one architecture, as the policy is now.
+    #[rhai_fn(return_raw, pure)]
+    pub fn probability_of(controller: &mut Policy, actions: Actions) -> Scripted<f64> {
+        let controller = controller.0.controller.lock();
+        controller.probability_of(&actions).map_err(raise)
+    }
+
+    /// Discounts rewards, the latest last: the running sum restarts at every reward that is not
+    /// zero, as in the original.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let controller = Controller(4, space, #{ discount_factor: 0.5 });
+    /// print(controller.discount_rewards([0.0, 1.0]));   // [0.5, 1.0]
+    /// ```
+    #[rhai_fn(return_raw, pure)]
+    pub fn discount_rewards(controller: &mut Policy, rewards: Array) -> Scripted<Array> {
+        let rewards = rewards.iter().map(|r| number("discount_rewards", r));
+        let rewards = rewards.collect::<Scripted<Vec<f64>>>()?;
+        let factor = controller.0.controller.lock().config().discount_factor;
+        let discounted = super::discount_rewards(&rewards, factor);
+        Ok(discounted.into_iter().map(Dynamic::from_float).collect())
+    }
+
+    /// The probability of a random architecture in original mode.
+    #[rhai_fn(get = "exploration", pure)]
+    pub fn exploration(controller: &mut Policy) -> f64 {
+        controller.0.controller.lock().exploration()
+    }
+
+    /// The learning rate of the next update.
+    #[rhai_fn(get = "learning_rate", pure)]
+    pub fn learning_rate(controller: &mut Policy) -> f64 {
+        controller.0.controller.lock().learning_rate()
+    }
+
+    /// The number of updates so far.
+    #[rhai_fn(get = "step", pure)]
+    pub fn step(controller: &mut Policy) -> i64 {
+        controller.0.controller.lock().step() as i64
+    }
+
+    /// The moving average of rewards that advantages are measured against; `()` before the first.
+    #[rhai_fn(get = "baseline", pure)]
+    pub fn baseline(controller: &mut Policy) -> Dynamic {
+        let baseline = controller.0.controller.lock().baseline();
+        baseline.map_or(Dynamic::UNIT, Dynamic::from_float)
+    }
+
+    /// Saves weights, optimizer, baseline, random state and step in one file, below the script's
+    /// folder.
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn save(ctx: NativeCallContext, controller: &mut Policy, path: &str) -> Scripted<()> {
+        let path = inside(&Host::of(&ctx)?, path).map_err(raise)?;
+        controller.0.controller.lock().save(&path).map_err(raise)
+    }
+
+    /// Loads what `save` wrote; a file that does not fit this controller is an error that says
+    /// what differs.
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn load(ctx: NativeCallContext, controller: &mut Policy, path: &str) -> Scripted<()> {
+        let path = inside(&Host::of(&ctx)?, path).map_err(raise)?;
+        controller.0.controller.lock().load(&path).map_err(raise)
+    }
+
+    /// The controller in a line.
+    #[rhai_fn(name = "to_string", name = "print", name = "to_debug", name = "debug", pure)]
+    pub fn show(controller: &mut Policy) -> String {
+        let controller = controller.0.controller.lock();
+        let (layers, step) = (controller.layers(), controller.step());
+        format!("Controller for {layers} layers after {step} updates")
+    }
+}

@@ -1,0 +1,114 @@
+//! Errors of scripts for people: message, file, line, column, and the source line with a caret.
+
+use std::fmt::Write;
+use std::ops::Range;
+
+use ariadne::{CharSet, Config, IndexType, Label, Report, ReportKind, Source};
+use rhai::{EvalAltResult, Map, Position};
+
+use super::modules::Sources;
+
+/// An error of a script, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What went wrong.
+    pub message: String,
+    /// The script or module that it went wrong in.
+    pub source: String,
+    /// Line and column, from 1, where they are known.
+    pub place: Option<(usize, usize)>,
+    /// Whether the user stopped the script.
+    pub interrupted: bool,
+}
+
+impl Diagnostic {
+    /// Describes `error` of the script called `script`: the innermost error, where it arose.
+    pub(super) fn new(error: &EvalAltResult, script: &str) -> Self {
+        let (error, source) = innermost(error, script);
+        let position = error.position();
+        Self {
+            message: message(error),
+            source: source.to_string(),
+            place: position.line().map(|l| (l, position.position().unwrap_or(1))),
+            interrupted: matches!(error, EvalAltResult::ErrorTerminated(..)),
+        }
+    }
+
+    /// Renders the error with the source line, in colour if `colour`.
+    pub fn render(&self, sources: &Sources, colour: bool) -> String {
+        let text = sources.get(&self.source);
+        let span = self.place.zip(text.as_deref()).map(|(place, text)| span(text, place));
+        let (Some(span), Some(text)) = (span, text) else {
+            return format!("Error: {}\n  in {}\n", self.message, self.source);
+        };
+        let config = Config::default()
+            .with_color(colour)
+            .with_char_set(CharSet::Unicode)
+            .with_index_type(IndexType::Char);
+        let source = self.source.as_str();
+        let report = Report::build(ReportKind::Error, (source, span.clone()))
+            .with_config(config)
+            .with_message(&self.message)
+            .with_label(Label::new((source, span)))
+            .finish();
+        let mut rendered = Vec::new();
+        let written = report.write((source, Source::from(&*text)), &mut rendered);
+        let mut rendered = String::from_utf8_lossy(&rendered).into_owned();
+        if written.is_err() {
+            // Writing to memory does not fail; were it to, the message still counts.
+            let _ = write!(rendered, "Error: {}", self.message);
+        }
+        rendered
+    }
+}
+
+/// The error at the bottom of a chain of calls, with the source it arose in.
+fn innermost<'a>(error: &'a EvalAltResult, source: &'a str) -> (&'a EvalAltResult, &'a str) {
+    match error {
+        EvalAltResult::ErrorInFunctionCall(_, called, inner, position) => {
+            let within = if called.is_empty() { source } else { called };
+            let (deepest, place) = innermost(inner, within);
+            // A host call knows no place of its own: the call's counts.
+            if deepest.position() == Position::NONE && *position != Position::NONE {
+                (error, source)
+            } else {
+                (deepest, place)
+            }
+        }
+        EvalAltResult::ErrorInModule(module, inner, _) => innermost(inner, module),
+        _ => (error, source),
+    }
+}
+
+/// The message alone, without Rhai's "Runtime error: " and position.
+fn message(error: &EvalAltResult) -> String {
+    match error {
+        EvalAltResult::ErrorRuntime(value, _) => {
+            let object = value.read_lock::<Map>();
+            let text = object.as_ref().and_then(|object| object.get("message"));
+            text.unwrap_or(value).to_string()
+        }
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => message(inner),
+        EvalAltResult::ErrorTerminated(..) => "interrupted".into(),
+        EvalAltResult::ErrorParsing(kind, _) => format!("syntax error: {kind}"),
+        EvalAltResult::ErrorVariableNotFound(name, _) => format!("unknown variable '{name}'"),
+        EvalAltResult::ErrorFunctionNotFound(call, _) => format!("no function {call}"),
+        EvalAltResult::ErrorModuleNotFound(path, _) => format!("no module {path}"),
+        other => {
+            let mut bare = other.to_string();
+            if let Some(at) = bare.rfind(" (line ") {
+                bare.truncate(at);
+            }
+            bare
+        }
+    }
+}
+
+/// The characters that `place` points at: the word there, or one character.
+fn span(text: &str, (line, column): (usize, usize)) -> Range<usize> {
+    let before = text.split_inclusive('\n').take(line - 1);
+    let start: usize = before.map(|l| l.chars().count()).sum::<usize>() + column - 1;
+    let word = text.chars().skip(start);
+    let word = word.take_while(|c| c.is_alphanumeric() || *c == '_').count();
+    start..start + word.max(1)
+}

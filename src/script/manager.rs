@@ -1,0 +1,349 @@
+//! `NetworkManager` and `Outcome` for scripts.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
+
+use super::network::{nodes_of, whole};
+use super::options::Options;
+use super::{Host, Scripted, raise, raised_kind};
+use crate::data::Dataset;
+use crate::error::Error;
+use crate::evaluation::TrainingConfig;
+use crate::manager::{Evaluated, InProcess, ManagerConfig, NetworkManager};
+use crate::network::Node;
+use crate::space::Actions;
+use crate::study::Trial;
+
+/// A script's handle of a manager: copies share it.
+#[derive(Clone)]
+pub(super) struct Manager(Arc<Shared>);
+
+struct Shared {
+    manager: Mutex<NetworkManager>,
+    /// The script's own reward function. It has a lock of its own, so that it may call the
+    /// manager.
+    reward: Mutex<Option<FnPtr>>,
+}
+
+/// What an evaluation came to.
+#[derive(Clone)]
+pub(super) struct Outcome(Arc<Trial>);
+
+impl Outcome {
+    pub(super) fn new(trial: Trial) -> Self {
+        Self(Arc::new(trial))
+    }
+}
+
+pub(super) fn register(engine: &mut Engine) {
+    engine.register_type_with_name::<Manager>("NetworkManager");
+    engine.register_type_with_name::<Outcome>("Outcome");
+    engine.register_global_module(exported_module!(managers).into());
+    engine.register_global_module(exported_module!(outcomes).into());
+}
+
+#[export_module]
+mod managers {
+    /// A manager that trains networks on `data` with the default settings.
+    #[rhai_fn(name = "NetworkManager", return_raw, volatile)]
+    pub fn new(ctx: NativeCallContext, data: Dataset) -> Scripted<Manager> {
+        with(ctx, data, Map::new())
+    }
+
+    /// A manager that trains networks on `data`. Options of the training: `epochs` (10),
+    /// `batch_size` (128), `optimizer` ("adam" or "sgd"), `learning_rate` (1e-3), `momentum`
+    /// (0.9, for sgd), `schedule` ("constant", "cosine" or "step"), `step_size`, `step_gamma`,
+    /// `weight_decay` (0), `label_smoothing` (0), `flip` (false), `pad_crop` (0). Options of the
+    /// reward: `acc_beta` (0.8), `clip_rewards` (false), `failure_reward` (the lowest reward),
+    /// `timeout` (seconds a child; none).
+    ///
+    /// ```rhai
+    /// let manager = NetworkManager(dataset("digits"), #{ epochs: 3, batch_size: 64 });
+    /// ```
+    #[rhai_fn(name = "NetworkManager", return_raw, volatile)]
+    pub fn with(ctx: NativeCallContext, data: Dataset, options: Map) -> Scripted<Manager> {
+        let host = Host::of(&ctx)?;
+        let known = [TrainingConfig::OPTIONS, ManagerConfig::OPTIONS];
+        let options = Options::new("NetworkManager", &options, &known)?;
+        let (training, config) = (options.part(known[0])?, options.part(known[1])?);
+        let progress = host.progress().clone();
+        let executor = InProcess {
+            device: host.device().clone(),
+            interrupted: host.interrupted().clone(),
+            on_epoch: Arc::new(move |epoch, epochs| progress.epoch(epoch, epochs)),
+        };
+        let study = host.study().clone();
+        let manager = NetworkManager::new(data, training, config, study, Arc::new(executor));
+        Ok(Manager(Arc::new(Shared {
+            manager: Mutex::new(manager.map_err(raise)?),
+            reward: Mutex::default(),
+        })))
+    }
+
+    /// Builds `model(actions)`, trains it (or answers from the study, if the same network was
+    /// trained before) and returns its outcome with the reward. A network whose shapes do not
+    /// fit is a failed outcome; the search goes on.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("filters", [4, 8]);
+    /// fn model(actions) {
+    ///     input([1, 8, 8]).conv2d(actions.layers[0].filters, 3).relu().flatten().dense(10)
+    /// }
+    /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
+    /// let outcome = manager.get_rewards(model, space.actions([8]));
+    /// print(outcome.reward);
+    /// ```
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn get_rewards(
+        ctx: NativeCallContext,
+        manager: &mut Manager,
+        model: FnPtr,
+        actions: Actions,
+    ) -> Scripted<Outcome> {
+        let built = model.call_within_context::<Dynamic>(&ctx, (actions.clone(),));
+        let evaluated = match built {
+            Ok(net) => {
+                let found = net.type_name();
+                let invalid = || raise(Error::invalid("model", "a function that returns a network", found));
+                let node = net.try_cast::<Node>().ok_or_else(invalid)?;
+                manager.answer(&node)?
+            }
+            Err(error) => match raised_kind(&error) {
+                Some((kind, message)) if kind == "shape" => Evaluated::impossible(message),
+                _ => return Err(error),
+            },
+        };
+        manager.settle(&ctx, evaluated, Some(&actions))
+    }
+
+    /// Evaluates networks, and returns their outcomes in the order asked.
+    ///
+    /// ```rhai
+    /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
+    /// let net = input([1, 8, 8]).flatten().dense(10);
+    /// for outcome in manager.evaluate([net]) { print(outcome.accuracy); }
+    /// ```
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn evaluate(
+        ctx: NativeCallContext,
+        manager: &mut Manager,
+        networks: Array,
+    ) -> Scripted<Array> {
+        let networks = nodes_of("evaluate", networks)?;
+        let outcome = |node: &Node| {
+            let evaluated = manager.answer(node)?;
+            manager.settle(&ctx, evaluated, None).map(Dynamic::from)
+        };
+        networks.iter().map(outcome).collect()
+    }
+
+    /// Evaluates one network.
+    #[rhai_fn(name = "evaluate", return_raw, pure, volatile)]
+    pub fn evaluate_one(
+        ctx: NativeCallContext,
+        manager: &mut Manager,
+        network: Node,
+    ) -> Scripted<Outcome> {
+        let evaluated = manager.answer(&network)?;
+        manager.settle(&ctx, evaluated, None)
+    }
+
+    /// Makes rewards with a function of the script's own: it is given an outcome that succeeded
+    /// and returns a number, by which trials are then ranked too. It may not change variables
+    /// that it captures.
+    ///
+    /// ```rhai
+    /// let manager = NetworkManager(dataset("digits"), #{ failure_reward: 0.0 });
+    /// manager.set_reward(|o| o.accuracy - 0.02 * log10(o.params));
+    /// ```
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn set_reward(manager: &mut Manager, reward: FnPtr) -> Scripted<()> {
+        *manager.0.reward.lock() = Some(reward);
+        Ok(())
+    }
+
+    /// The accuracy of a network on the *test* images, which no search sees.
+    ///
+    /// ```rhai
+    /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
+    /// print(manager.test(input([1, 8, 8]).flatten().dense(10)));
+    /// ```
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn test(manager: &mut Manager, network: Node) -> Scripted<f64> {
+        let network = whole(&network)?;
+        let score = manager.0.manager.lock().test(&network);
+        score.map(|score| score.accuracy).map_err(raise)
+    }
+
+    /// The moving average of accuracies that rewards are measured against; `()` before the first.
+    #[rhai_fn(get = "moving_accuracy", pure)]
+    pub fn moving_accuracy(manager: &mut Manager) -> Dynamic {
+        let moving = manager.0.manager.lock().moving_accuracy();
+        moving.map_or(Dynamic::UNIT, Dynamic::from_float)
+    }
+
+    /// The manager in a line.
+    #[rhai_fn(name = "to_string", name = "print", name = "to_debug", name = "debug", pure)]
+    pub fn show(manager: &mut Manager) -> String {
+        let manager = manager.0.manager.lock();
+        let (data, training) = (manager.data().name(), manager.training());
+        let (epochs, batch) = (training.epochs, training.batch_size);
+        format!("NetworkManager on {data}: {epochs} epochs, batch size {batch}")
+    }
+}
+
+impl Manager {
+    fn answer(&self, node: &Node) -> Scripted<Evaluated> {
+        let network = whole(node)?;
+        self.0.manager.lock().evaluate(&network).map_err(raise)
+    }
+
+    /// Makes a trial of `evaluated`, with the script's own reward function if there is one.
+    fn settle(
+        &self,
+        ctx: &NativeCallContext,
+        evaluated: Evaluated,
+        actions: Option<&Actions>,
+    ) -> Scripted<Outcome> {
+        let reward = self.0.reward.lock().clone();
+        let value = match reward {
+            Some(reward) if evaluated.outcome.failure.is_none() => {
+                let preview = self.0.manager.lock().preview(&evaluated, actions);
+                let value: Dynamic = reward.call_within_context(ctx, (Outcome::new(preview),))?;
+                Some(number("set_reward", &value)?)
+            }
+            _ => None,
+        };
+        let trial = self.0.manager.lock().record(evaluated, actions, value);
+        trial.map(Outcome::new).map_err(raise)
+    }
+}
+
+/// A float from a script's number.
+pub(super) fn number(what: &str, value: &Dynamic) -> Scripted<f64> {
+    let float = value.as_float().or_else(|_| value.as_int().map(|n| n as f64));
+    float.map_err(|found| raise(Error::invalid(what, "a number", found)))
+}
+
+/// `()` for what is not known.
+fn known(value: Option<f64>) -> Dynamic {
+    value.map_or(Dynamic::UNIT, Dynamic::from_float)
+}
+
+#[export_module]
+mod outcomes {
+    /// The number of the trial, from 1.
+    #[rhai_fn(get = "trial", pure)]
+    pub fn trial(outcome: &mut Outcome) -> i64 {
+        outcome.0.number as i64
+    }
+
+    /// The reward that a controller learns from.
+    #[rhai_fn(get = "reward", pure)]
+    pub fn reward(outcome: &mut Outcome) -> f64 {
+        outcome.0.reward
+    }
+
+    /// What trials are ranked by; `()` for a failure.
+    #[rhai_fn(get = "score", pure)]
+    pub fn score(outcome: &mut Outcome) -> Dynamic {
+        known(outcome.0.score)
+    }
+
+    /// The validation accuracy of the best epoch, 0 to 1; `()` for a failure.
+    #[rhai_fn(get = "accuracy", pure)]
+    pub fn accuracy(outcome: &mut Outcome) -> Dynamic {
+        known(outcome.0.outcome.accuracy)
+    }
+
+    /// The validation loss of the best epoch; `()` for a failure.
+    #[rhai_fn(get = "loss", pure)]
+    pub fn loss(outcome: &mut Outcome) -> Dynamic {
+        known(outcome.0.outcome.loss)
+    }
+
+    /// An object an epoch: `epoch`, `loss`, `accuracy`, `validation_loss`,
+    /// `validation_accuracy`, `learning_rate`, `seconds`.
+    #[rhai_fn(get = "history", return_raw, pure)]
+    pub fn history(outcome: &mut Outcome) -> Scripted<Dynamic> {
+        rhai::serde::to_dynamic(&outcome.0.outcome.history)
+    }
+
+    /// How long the training took, in seconds.
+    #[rhai_fn(get = "seconds", pure)]
+    pub fn seconds(outcome: &mut Outcome) -> f64 {
+        outcome.0.outcome.seconds
+    }
+
+    /// The number of trainable parameters.
+    #[rhai_fn(get = "params", pure)]
+    pub fn params(outcome: &mut Outcome) -> i64 {
+        outcome.0.outcome.params as i64
+    }
+
+    /// Multiply-accumulate operations for one image.
+    #[rhai_fn(get = "macs", pure)]
+    pub fn macs(outcome: &mut Outcome) -> i64 {
+        outcome.0.outcome.macs as i64
+    }
+
+    /// Whether the outcome was known already, so that nothing was trained.
+    #[rhai_fn(get = "cached", pure)]
+    pub fn cached(outcome: &mut Outcome) -> bool {
+        outcome.0.cached
+    }
+
+    /// A short name of the architecture.
+    #[rhai_fn(get = "architecture", pure)]
+    pub fn architecture(outcome: &mut Outcome) -> String {
+        outcome.0.architecture()
+    }
+
+    /// The values that were decided, as `actions.values`; empty for a plain network.
+    #[rhai_fn(get = "values", pure)]
+    pub fn values(outcome: &mut Outcome) -> Array {
+        let decided = outcome.0.actions.iter().flat_map(|a| &a.decided);
+        decided.map(|d| super::super::space::dynamic(&d.value)).collect()
+    }
+
+    /// The network that was evaluated; `()` for an impossible one.
+    #[rhai_fn(get = "network", return_raw, pure)]
+    pub fn network(outcome: &mut Outcome) -> Scripted<Dynamic> {
+        let asked = outcome.0.evaluation.as_ref();
+        let node = asked.map(|asked| asked.network.to_node().map_err(raise));
+        Ok(node.transpose()?.map_or(Dynamic::UNIT, Dynamic::from))
+    }
+
+    /// `()` for a success; else an object with `kind` ("nan", "invalid", "panic", "timeout") and
+    /// `message`.
+    #[rhai_fn(get = "failure", return_raw, pure)]
+    pub fn failure(outcome: &mut Outcome) -> Scripted<Dynamic> {
+        match &outcome.0.outcome.failure {
+            Some(failure) => rhai::serde::to_dynamic(failure),
+            None => Ok(Dynamic::UNIT),
+        }
+    }
+
+    /// The outcome in a line.
+    #[rhai_fn(name = "to_string", name = "print", name = "to_debug", name = "debug", pure)]
+    pub fn show(outcome: &mut Outcome) -> String {
+        let trial = &outcome.0;
+        let (number, name) = (trial.number, trial.architecture());
+        match (&trial.outcome.failure, trial.outcome.accuracy) {
+            (None, Some(accuracy)) => {
+                let (reward, params) = (trial.reward, trial.outcome.params);
+                let seconds = trial.outcome.seconds;
+                let from = if trial.cached { ", known already" } else { "" };
+                format!("trial {number}: {name}: accuracy {accuracy:.4}, reward {reward:.4}, {params} parameters, {seconds:.1} s{from}")
+            }
+            (failure, _) => {
+                let failure = failure.as_ref().map_or("no accuracy".into(), ToString::to_string);
+                format!("trial {number}: {name}: failed: {failure}")
+            }
+        }
+    }
+}

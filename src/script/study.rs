@@ -1,0 +1,138 @@
+//! `study` and `trials(n)` for scripts.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rhai::plugin::*;
+use rhai::{Array, Dynamic, Engine, EvalAltResult, NativeCallContext};
+
+use super::manager::Outcome;
+use super::space::count;
+use super::{Host, Scripted, raise};
+use crate::error::Error;
+use crate::study::{Study, Trial};
+
+/// A script's handle of the study that it runs in.
+#[derive(Clone)]
+pub(super) struct StudyHandle(Arc<Mutex<Study>>);
+
+impl StudyHandle {
+    pub(super) fn new(study: Arc<Mutex<Study>>) -> Self {
+        Self(study)
+    }
+}
+
+/// The loop over trials: shows the progress and ends early when the user wants to stop.
+#[derive(Clone)]
+pub(super) struct Trials {
+    host: Host,
+    next: u64,
+    total: u64,
+}
+
+impl Iterator for Trials {
+    type Item = Result<i64, Box<EvalAltResult>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let progress = self.host.progress();
+        if self.next == 0 {
+            progress.start(self.total);
+        } else {
+            progress.advance(self.next, &self.host.study().lock());
+        }
+        if let Err(interrupted) = self.host.check_interrupt() {
+            progress.finish();
+            return Some(Err(raise(interrupted)));
+        }
+        if self.next == self.total {
+            progress.finish();
+            return None;
+        }
+        self.next += 1;
+        Some(Ok(self.next as i64))
+    }
+}
+
+pub(super) fn register(engine: &mut Engine) {
+    engine.register_type_with_name::<StudyHandle>("Study");
+    engine.register_type_with_name::<Trials>("Trials");
+    engine.register_iterator_result::<Trials, i64>();
+    engine.register_global_module(exported_module!(studies).into());
+}
+
+fn outcome(trial: &Trial) -> Dynamic {
+    Dynamic::from(Outcome::new(trial.clone()))
+}
+
+#[export_module]
+mod studies {
+    /// A loop over `n` trials, numbered from 1, with a line that shows how far it is. Ctrl-C
+    /// ends it; everything so far is kept.
+    ///
+    /// ```rhai
+    /// for trial in trials(3) { print(trial); }
+    /// ```
+    #[rhai_fn(return_raw, volatile)]
+    pub fn trials(ctx: NativeCallContext, n: i64) -> Scripted<Trials> {
+        if n < 1 {
+            let error = Error::invalid("trials", "a whole number from 1", n);
+            return Err(raise(error));
+        }
+        Ok(Trials {
+            host: Host::of(&ctx)?,
+            next: 0,
+            total: n as u64,
+        })
+    }
+
+    /// The outcome with the highest score so far; `()` before the first success.
+    ///
+    /// ```rhai
+    /// if study.best != () { print(study.best.accuracy); }
+    /// ```
+    #[rhai_fn(get = "best", pure)]
+    pub fn best(study: &mut StudyHandle) -> Dynamic {
+        study.0.lock().best().map_or(Dynamic::UNIT, outcome)
+    }
+
+    /// The `n` best outcomes of distinct networks, the best first.
+    ///
+    /// ```rhai
+    /// for outcome in study.top(5) { print(outcome); }
+    /// ```
+    #[rhai_fn(return_raw, pure)]
+    pub fn top(study: &mut StudyHandle, n: i64) -> Scripted<Array> {
+        let n = count("top", n)?;
+        let study = study.0.lock();
+        Ok(study.top(n).into_iter().map(outcome).collect())
+    }
+
+    /// Every outcome so far, in order.
+    #[rhai_fn(get = "trials", pure)]
+    pub fn all(study: &mut StudyHandle) -> Array {
+        study.0.lock().trials().iter().map(outcome).collect()
+    }
+
+    /// The name of the study.
+    #[rhai_fn(get = "name", pure)]
+    pub fn name(study: &mut StudyHandle) -> String {
+        study.0.lock().name().into()
+    }
+
+    /// The folder that keeps the run; `()` where none does.
+    #[rhai_fn(get = "folder", pure)]
+    pub fn folder(study: &mut StudyHandle) -> Dynamic {
+        let study = study.0.lock();
+        let path = study.folder().map(|f| f.path().display().to_string());
+        path.map_or(Dynamic::UNIT, Into::into)
+    }
+
+    /// The study in a line.
+    #[rhai_fn(name = "to_string", name = "print", name = "to_debug", name = "debug", pure)]
+    pub fn show(study: &mut StudyHandle) -> String {
+        let study = study.0.lock();
+        let best = study.best().and_then(|t| t.score);
+        let best = best.map_or(String::new(), |score| format!(", best score {score:.4}"));
+        format!("Study '{}': {} trials{best}", study.name(), study.trials().len())
+    }
+}
