@@ -1,0 +1,185 @@
+//! A controller in one file: weights and optimizer as safetensors, the rest as JSON beside them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use burn::tensor::TensorData;
+use rand::SeedableRng;
+
+use super::optimizer::OptimizerState;
+use super::{CellKind, Controller, ControllerConfig, Mode, Rollout};
+use crate::arrays::{self, Array, Arrays};
+use crate::error::{Error, Result};
+use crate::seed::StreamRng;
+use crate::space::{State, StateSpace};
+
+/// The newest version of the file that this program reads and writes.
+const FORMAT: u32 = 1;
+/// The key of the JSON in the file's metadata.
+const KEY: &str = "nas-script.controller";
+/// What the names of the optimizer's arrays start with.
+const OPTIMIZER: &str = "optimizer/";
+
+/// Everything but the arrays.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Header {
+    format: u32,
+    space: StateSpace,
+    layers: usize,
+    config: ControllerConfig,
+    step: u64,
+    exploration: f64,
+    baseline: Option<f64>,
+    rollouts: Vec<Rollout>,
+    rng: Rng,
+    counters: BTreeMap<String, u64>,
+}
+
+/// The format alone, which is read first: a newer header may have other fields.
+#[derive(serde::Deserialize)]
+struct Version {
+    format: u32,
+}
+
+/// The state of the random stream. The position is text: JSON numbers do not hold 128 bits.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Rng {
+    seed: [u8; 32],
+    position: String,
+}
+
+impl Controller {
+    /// Saves weights, optimizer, baseline, random state and step in one file, in one step: a reader
+    /// sees the old file or the new one.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let optimizer = self.optimizer.state(&self.weights);
+        let mut all = self.weights.to_arrays()?;
+        for (name, data) in optimizer.tensors {
+            let shape = data.shape.to_vec();
+            let unreadable = |e| Error::invalid(format!("optimizer's '{name}'"), "f32", format!("{e:?}"));
+            let values = data.into_vec::<f32>().map_err(unreadable)?;
+            all.insert(format!("{OPTIMIZER}{name}"), Array { shape, values });
+        }
+        let header = Header {
+            format: FORMAT,
+            space: StateSpace::clone(&self.space),
+            layers: self.layers,
+            config: self.config.clone(),
+            step: self.step,
+            exploration: self.exploration,
+            baseline: self.baseline,
+            rollouts: self.rollouts.clone(),
+            rng: Rng {
+                seed: self.rng.get_seed(),
+                position: self.rng.get_word_pos().to_string(),
+            },
+            counters: optimizer.counters,
+        };
+        let json = serde_json::to_string(&header).map_err(std::io::Error::from);
+        let json = json.map_err(Error::io("write", path))?;
+        arrays::save(path, &all, Some((KEY, json)))
+    }
+
+    /// Goes on from what [`save`](Self::save) wrote, exactly. The options of this controller stay.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the file cannot be read; [`Error::Snapshot`] where it is of another
+    /// space, number of layers, mode, cell or size, of a newer format, or no controller at all.
+    /// The controller is then as it was.
+    pub fn load(&mut self, path: &Path) -> Result<()> {
+        let refuse = |reason: String| Error::Snapshot {
+            path: path.to_path_buf(),
+            reason,
+        };
+        let (all, json) = arrays::load(path, KEY)?;
+        let json = json.ok_or_else(|| refuse("the file holds no controller".into()))?;
+        let broken = |e: serde_json::Error| refuse(format!("the controller's header: {e}"));
+        let Version { format } = serde_json::from_str(&json).map_err(broken)?;
+        if format > FORMAT {
+            let reason = format!("the file has format {format}, this program reads up to {FORMAT}");
+            return Err(refuse(reason));
+        }
+        let header: Header = serde_json::from_str(&json).map_err(broken)?;
+        if let Some(difference) = self.difference(&header) {
+            return Err(refuse(difference));
+        }
+        let (optimizer, weights): (Arrays, Arrays) = all
+            .into_iter()
+            .partition(|(name, _)| name.starts_with(OPTIMIZER));
+        let weights = self.weights.from_arrays(&weights);
+        let weights = weights.map_err(|e| refuse(e.to_string()))?;
+        let position = header.rng.position.parse();
+        let position = position.map_err(|e| refuse(format!("the random state's position: {e}")))?;
+
+        self.optimizer.restore(&weights, optimizer_state(optimizer, header.counters));
+        self.weights = weights;
+        self.rng = StreamRng::from_seed(header.rng.seed);
+        self.rng.set_word_pos(position);
+        self.step = header.step;
+        self.exploration = header.exploration;
+        self.baseline = header.baseline;
+        self.rollouts = header.rollouts;
+        Ok(())
+    }
+
+    /// What keeps the file's controller from being this one.
+    fn difference(&self, file: &Header) -> Option<String> {
+        if let Some(difference) = space_difference(&self.space, &file.space) {
+            return Some(difference);
+        }
+        let shape = |layers: usize, config: &ControllerConfig| {
+            let (mode, cell): (Mode, CellKind) = (config.mode, config.cell);
+            [
+                ("layers", layers.to_string()),
+                ("mode", mode.name().to_string()),
+                ("cell", cell.name().to_string()),
+                ("controller_cells", config.controller_cells.to_string()),
+                ("embedding_dim", config.embedding_dim.to_string()),
+            ]
+        };
+        let own = shape(self.layers, &self.config);
+        let theirs = shape(file.layers, &file.config);
+        let differs = own.iter().zip(&theirs).find(|(own, theirs)| own != theirs);
+        differs.map(|((name, own), (_, theirs))| format!("{name} is {own}, the file's is {theirs}"))
+    }
+}
+
+fn space_difference(own: &StateSpace, file: &StateSpace) -> Option<String> {
+    let names = |space: &StateSpace| {
+        let names: Vec<_> = space.states().iter().map(|s| s.name.as_str()).collect();
+        names.join(", ")
+    };
+    if names(own) != names(file) {
+        return Some(format!(
+            "the space has the states {}, the file's has {}",
+            names(own),
+            names(file)
+        ));
+    }
+    let list = |state: &State| {
+        let values: Vec<_> = state.values.iter().map(|v| v.quoted()).collect();
+        format!("[{}]", values.join(", "))
+    };
+    let mut states = own.states().iter().zip(file.states());
+    let (own, file) = states.find(|(own, file)| own != file)?;
+    Some(if own.values == file.values {
+        format!("state '{}' is decided {:?}, the file's {:?}", own.name, own.scope, file.scope)
+    } else {
+        let (name, own, file) = (&own.name, list(own), list(file));
+        format!("state '{name}' has values {own}, the file's has {file}")
+    })
+}
+
+fn optimizer_state(arrays: Arrays, counters: BTreeMap<String, u64>) -> OptimizerState {
+    let tensor = |(name, array): (String, Array)| {
+        let name = name.trim_start_matches(OPTIMIZER).to_string();
+        (name, TensorData::new(array.values, array.shape))
+    };
+    OptimizerState {
+        tensors: arrays.into_iter().map(tensor).collect(),
+        counters,
+    }
+}
