@@ -1,6 +1,7 @@
 //! `nas-script`: neural architecture search as a script. The rooms and who may use whom are in
 //! `docs/ARCHITECTURE.md`.
 
+pub mod child;
 pub mod data;
 pub mod error;
 pub mod evaluation;
