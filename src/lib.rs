@@ -1,6 +1,7 @@
 //! `nas-script`: neural architecture search as a script. The rooms and who may use whom are in
 //! `docs/ARCHITECTURE.md`.
 
+pub mod arrays;
 pub mod child;
 pub mod cli;
 pub mod controller;

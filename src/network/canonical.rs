@@ -20,7 +20,7 @@ use super::op::Op;
 use crate::error::{Error, Result};
 
 /// The most nodes a network may have; a guard against runaway scripts and hostile files.
-pub(crate) const MAX_NODES: usize = 100_000;
+pub(super) const MAX_NODES: usize = 100_000;
 
 /// The most nodes that refinement visits before it accepts the order that it has.
 const REFINEMENT_BUDGET: usize = 20_000_000;

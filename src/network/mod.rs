@@ -24,5 +24,3 @@ pub use graph::{Network, NetworkNode};
 pub use node::{BatchNormOptions, Conv2dOptions, DenseOptions, Node, PoolOptions};
 pub use op::{Activation, BatchNorm, Conv2d, Dense, Op, Padding, Pool2d};
 pub use shape::{MAX_ELEMENTS, same_padding};
-
-pub(crate) use canonical::MAX_NODES;

@@ -1,0 +1,248 @@
+//! A child: its steps, its parameters and its forward pass. Knows operations by name only; how each
+//! is computed is `ops`' business.
+
+use std::sync::Arc;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::ops::{self, Values};
+use super::parameters::{self, Parameters, Request, Running};
+use super::weights::Weights;
+use crate::error::{Error, Result};
+use crate::network::{BatchNorm, Network, NetworkNode, Op};
+use crate::seed::{Seed, StreamRng};
+
+/// A network with weights on a device.
+///
+/// The [`Parameters`] are the Burn module that an optimizer steps; the running statistics of batch
+/// normalisations stay apart from them.
+#[derive(Clone, Debug)]
+pub struct Child {
+    pub(super) parameters: Parameters,
+    running: Vec<Running>,
+    steps: Arc<[Step]>,
+}
+
+/// One operation of the forward pass.
+#[derive(Debug)]
+struct Step {
+    op: Op,
+    /// The steps that are read, each with whether this is the last reading.
+    reads: Vec<(usize, bool)>,
+    /// Which of the parameters of its kind are this step's.
+    slot: usize,
+}
+
+impl Child {
+    /// Gives `network` fresh weights, drawn from the streams `child/init/…` of `seed`: Glorot uniform
+    /// kernels and zero biases, as in Keras. On an autodiff device the child can be trained.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the network does not lead from an image to a flat output.
+    pub fn build(network: &Network, seed: Seed, device: &Device) -> Result<Self> {
+        Self::assemble(network, device, &mut |request| {
+            let len = request.shape.iter().product();
+            Ok(request.fill.values(seed, &request.name, len))
+        })
+    }
+
+    /// Gives `network` the weights that another child of the same network had.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where an array is missing, has another shape, or is not the network's; also
+    /// as [`build`](Self::build).
+    pub fn with_weights(network: &Network, weights: &Weights, device: &Device) -> Result<Self> {
+        let mut asked = 0;
+        let child = Self::assemble(network, device, &mut |request| {
+            asked += 1;
+            weights.values(&request.name, &request.shape)
+        })?;
+        if asked != weights.len() {
+            return Err(Error::invalid(
+                "weights",
+                format!("{asked} arrays"),
+                weights.len(),
+            ));
+        }
+        Ok(child)
+    }
+
+    fn assemble(
+        network: &Network,
+        device: &Device,
+        source: &mut dyn FnMut(&Request) -> Result<Vec<f32>>,
+    ) -> Result<Self> {
+        if network.input_shape().len() != 3 || network.shape().len() != 1 {
+            return Err(Error::invalid(
+                "network",
+                "an image as input and a flat output",
+                format!("{:?} and {:?}", network.input_shape(), network.shape()),
+            ));
+        }
+        let (parameters, running) = parameters::assemble(network, device, source)?;
+        Ok(Self {
+            parameters,
+            running,
+            steps: steps(network).into(),
+        })
+    }
+
+    /// The logits `[batch, classes]` of `images`, `[batch, channels, height, width]`: dropout is off,
+    /// and batch normalisations use their running statistics.
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let norm = |x, slot: usize, norm: &_| {
+            ops::batch_norm(x, &self.parameters.norms[slot], &self.running[slot], norm)
+        };
+        run(&self.steps, &self.parameters, images, norm, |x, _| x)
+    }
+
+    /// The logits in training: dropout masks come from `dropout`, and batch normalisations use the
+    /// statistics of the batch and update their running ones.
+    pub fn forward_train(&mut self, images: Tensor<4>, dropout: &mut StreamRng) -> Tensor<2> {
+        let Self {
+            parameters,
+            running,
+            steps,
+        } = self;
+        let norms = &parameters.norms;
+        let norm = |x, slot: usize, norm: &_| {
+            ops::batch_norm_train(x, &norms[slot], &mut running[slot], norm)
+        };
+        run(steps, parameters, images, norm, |x, rate| {
+            ops::dropout(x, rate, dropout)
+        })
+    }
+
+    /// A copy without autodiff, for evaluation. Tensors are shared until one side changes.
+    #[must_use]
+    pub fn valid(&self) -> Self {
+        Self {
+            parameters: self.parameters.valid(),
+            running: self.running.clone(),
+            steps: Arc::clone(&self.steps),
+        }
+    }
+
+    /// The number of trainable parameters.
+    pub fn params(&self) -> usize {
+        self.parameters.num_params()
+    }
+
+    /// Copies every parameter and running statistic to the host.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the device holds something other than f32.
+    pub fn weights(&self) -> Result<Weights> {
+        let mut weights = Weights::default();
+        for (node, step) in self.steps.iter().enumerate() {
+            let name = |part: &str| parameters::name(node, &step.op, part);
+            match &step.op {
+                Op::Conv2d(_) => {
+                    let conv = &self.parameters.convs[step.slot];
+                    weights.insert(name("weight"), conv.weight.val().into_data())?;
+                    if let Some(bias) = &conv.bias {
+                        weights.insert(name("bias"), bias.val().into_data())?;
+                    }
+                }
+                Op::Dense(_) => {
+                    let dense = &self.parameters.denses[step.slot];
+                    weights.insert(name("weight"), dense.weight.val().into_data())?;
+                    if let Some(bias) = &dense.bias {
+                        weights.insert(name("bias"), bias.val().into_data())?;
+                    }
+                }
+                Op::BatchNorm(_) => {
+                    let norm = &self.parameters.norms[step.slot];
+                    let running = &self.running[step.slot];
+                    weights.insert(name("weight"), norm.weight.val().into_data())?;
+                    weights.insert(name("bias"), norm.bias.val().into_data())?;
+                    weights.insert(name("running_mean"), running.mean.to_data())?;
+                    weights.insert(name("running_var"), running.variance.to_data())?;
+                }
+                _ => {}
+            }
+        }
+        Ok(weights)
+    }
+}
+
+/// The steps of `network`, one for each node.
+fn steps(network: &Network) -> Vec<Step> {
+    let nodes = network.nodes();
+    let mut last_reader = vec![usize::MAX; nodes.len()];
+    for (index, node) in nodes.iter().enumerate() {
+        for &input in &node.inputs {
+            last_reader[input] = index;
+        }
+    }
+    let (mut convs, mut denses, mut norms) = (0, 0, 0);
+    let take = |count: &mut usize| std::mem::replace(count, *count + 1);
+    let step = |(index, node): (usize, &NetworkNode)| Step {
+        op: node.op.clone(),
+        reads: (0..node.inputs.len())
+            .map(|position| {
+                let input = node.inputs[position];
+                // A node may be read twice by one step: the later reading is the last.
+                let again = node.inputs[position + 1..].contains(&input);
+                (input, last_reader[input] == index && !again)
+            })
+            .collect(),
+        slot: match node.op {
+            Op::Conv2d(_) => take(&mut convs),
+            Op::Dense(_) => take(&mut denses),
+            Op::BatchNorm(_) => take(&mut norms),
+            _ => 0,
+        },
+    };
+    nodes.iter().enumerate().map(step).collect()
+}
+
+/// Runs the steps; an activation is let go when its last reader takes it.
+fn run(
+    steps: &[Step],
+    parameters: &Parameters,
+    images: Tensor<4>,
+    mut norm: impl FnMut(Values, usize, &BatchNorm) -> Values,
+    mut dropout: impl FnMut(Values, f64) -> Values,
+) -> Tensor<2> {
+    // Where an activation was let go, the images stand in: they are alive anyway.
+    let images = Values::Image(images);
+    let mut values: Vec<Values> = Vec::with_capacity(steps.len());
+    for step in steps {
+        let mut inputs: Vec<Values> = step
+            .reads
+            .iter()
+            .map(|&(input, last)| match last {
+                true => std::mem::replace(&mut values[input], images.clone()),
+                false => values[input].clone(),
+            })
+            .collect();
+        let value = match (&step.op, inputs.pop()) {
+            (Op::Input { .. }, _) | (_, None) => images.clone(),
+            (Op::Conv2d(conv), Some(x)) => {
+                Values::Image(ops::conv2d(x.image(), &parameters.convs[step.slot], conv))
+            }
+            (Op::MaxPool2d(pool), Some(x)) => Values::Image(ops::max_pool2d(x.image(), pool)),
+            (Op::AvgPool2d(pool), Some(x)) => Values::Image(ops::avg_pool2d(x.image(), pool)),
+            (Op::GlobalAvgPool, Some(x)) => Values::Flat(ops::global_avg_pool(x.image())),
+            (Op::Flatten, Some(x)) => Values::Flat(x.flat()),
+            (Op::Dense(_), Some(x)) => {
+                Values::Flat(ops::dense(x.flat(), &parameters.denses[step.slot]))
+            }
+            (Op::BatchNorm(attributes), Some(x)) => norm(x, step.slot, attributes),
+            (Op::Dropout { rate }, Some(x)) => dropout(x, *rate),
+            (Op::Activation(activation), Some(x)) => ops::activation(x, *activation),
+            (Op::Add, Some(b)) => match inputs.pop() {
+                Some(a) => ops::add(a, b),
+                None => b,
+            },
+            (Op::Concat, Some(last)) => {
+                inputs.push(last);
+                ops::concat(inputs)
+            }
+        };
+        values.push(value);
+    }
+    values.pop().unwrap_or(images).flat()
+}

@@ -1,0 +1,27 @@
+//! Child networks as Burn modules: weights, the forward pass, the training loop. Knows nothing of
+//! scripts, studies or rewards.
+//!
+//! [`train`] answers an [`Evaluation`](crate::evaluation::Evaluation), and is a pure function of it:
+//! every random number comes from a named stream of its seed and is drawn on the host, so children
+//! that train side by side do not disturb each other.
+
+mod forward;
+mod guard;
+mod initial;
+mod loss;
+mod ops;
+mod parameters;
+mod schedule;
+mod score;
+mod train;
+mod update;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+pub use forward::Child;
+pub use parameters::Parameters;
+pub use score::{Score, score};
+pub use train::{Control, Trained, train};
+pub use weights::{Array, Weights};
