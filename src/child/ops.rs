@@ -1,5 +1,6 @@
 //! Each operation as Burn computes it, on a batch. Knows attributes and tensors, not graphs.
 
+use burn::module::Param;
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData, activation, module};
 
@@ -50,7 +51,7 @@ macro_rules! each_rank {
 
 /// A convolution: the one place that computes it.
 pub(super) fn conv2d(x: Tensor<4>, weights: &Conv, conv: &Conv2d) -> Tensor<4> {
-    let bias = weights.bias.as_ref().map(|bias| bias.val());
+    let bias = weights.bias.as_ref().map(Param::val);
     let options = ConvOptions {
         stride: conv.stride,
         padding: padding(&x, conv.padding, conv.kernel, conv.stride, conv.dilation),
@@ -93,7 +94,7 @@ pub(super) fn dense(x: Tensor<2>, weights: &Dense) -> Tensor<2> {
     module::linear(
         x,
         weights.weight.val(),
-        weights.bias.as_ref().map(|bias| bias.val()),
+        weights.bias.as_ref().map(Param::val),
     )
 }
 

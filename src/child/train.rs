@@ -77,7 +77,7 @@ pub fn train(
     let mut history = Vec::new();
     let learned = guard::catch(|| {
         let best = learn(evaluation, data, device, control, started, &mut history)?;
-        let weights = best.child.weights().map_err(invalid)?;
+        let weights = best.child.weights().map_err(|error| invalid(&error))?;
         Ok((best, weights))
     })
     .unwrap_or_else(|panic| Err(Stop::failed(FailureKind::Panic, panic)));
@@ -118,11 +118,11 @@ fn learn(
         seed,
         ..
     } = evaluation;
-    config.validate().map_err(invalid)?;
+    config.validate().map_err(|error| invalid(&error))?;
     check_fit(evaluation, data)?;
     let plain = device.clone().without_autodiff();
     let device = plain.clone().autodiff();
-    let mut child = Child::build(network, *seed, &device).map_err(invalid)?;
+    let mut child = Child::build(network, *seed, &device).map_err(|error| invalid(&error))?;
     let mut optimizer = optimizer(config);
     let mut shuffle = seed.stream("child/shuffle");
     let mut dropout = seed.stream("child/dropout");
@@ -131,6 +131,7 @@ fn learn(
         flip: config.flip,
         pad_crop: config.pad_crop,
     };
+    let augments = augment != Augment::default();
     let split = data.train();
     let mut indices: Vec<usize> = (0..split.len()).collect();
     let per_epoch = indices.len().div_ceil(config.batch_size);
@@ -143,7 +144,11 @@ fn learn(
         let mut totals = Totals::new(&plain);
         for (update, batch) in indices.chunks(config.batch_size).enumerate() {
             pause()?;
-            let batch = split.batch(batch, Some((&augment, &mut augmentation)), &device);
+            let batch = split.batch(
+                batch,
+                augments.then_some((&augment, &mut augmentation)),
+                &device,
+            );
             let logits = child.forward_train(batch.images, &mut dropout);
             let loss = cross_entropy(logits.clone(), &batch.labels, config.label_smoothing);
             let gradients = GradientsParams::from_grads(loss.backward(), &child.parameters);
@@ -230,6 +235,6 @@ fn finite(epoch: usize, what: &str, value: f64) -> Result<(), Stop> {
     Err(Stop::failed(FailureKind::Nan, message))
 }
 
-fn invalid(error: Error) -> Stop {
+fn invalid(error: &Error) -> Stop {
     Stop::failed(FailureKind::Invalid, error.to_string())
 }

@@ -83,7 +83,7 @@ fn conv2d(op: &Op, conv: &Conv2d, x: &[usize]) -> Result<Vec<usize>> {
         ..
     } = *conv;
     for (count, of) in [(channels, "input channels"), (filters, "filters")] {
-        if count % groups != 0 {
+        if !count.is_multiple_of(groups) {
             return Err(Error::shape(
                 op.name(),
                 format!("groups {groups} does not divide the {count} {of}"),
