@@ -33,10 +33,10 @@ pub fn save(path: &Path, arrays: &Arrays, metadata: Option<(&str, String)>) -> R
     };
     let bytes = |array: &Array| array.values.iter().flat_map(|v| v.to_le_bytes()).collect();
     let bytes: Vec<Vec<u8>> = arrays.values().map(bytes).collect();
-    let view = |((name, array), bytes): ((_, &Array), _)| {
-        Ok((name, TensorView::new(Dtype::F32, array.shape.clone(), bytes)?))
-    };
-    let views = arrays.iter().zip(&bytes).map(view);
+    let views = arrays.iter().zip(&bytes).map(|((name, array), bytes)| {
+        let view = TensorView::new(Dtype::F32, array.shape.clone(), bytes)?;
+        Ok((name, view))
+    });
     let views = views.collect::<Result<Vec<_>, _>>().map_err(io)?;
     let metadata = metadata.map(|(key, text)| HashMap::from([(key.to_string(), text)]));
     let file = safetensors::serialize(views, metadata).map_err(io)?;
@@ -49,11 +49,11 @@ pub fn save(path: &Path, arrays: &Arrays, metadata: Option<(&str, String)>) -> R
     written.map_err(Error::io("write", path))
 }
 
-/// Reads a safetensors file of f32 arrays, and the metadata under `key`.
+/// Reads a safetensors file of f32 arrays, and its metadata.
 ///
 /// # Errors
 /// [`Error::Io`] where it cannot be read, [`Error::Snapshot`] where it is no such file.
-pub fn load(path: &Path, key: &str) -> Result<(Arrays, Option<String>)> {
+pub fn load(path: &Path) -> Result<(Arrays, HashMap<String, String>)> {
     let refuse = |reason: String| Error::Snapshot {
         path: path.to_path_buf(),
         reason,
@@ -73,8 +73,7 @@ pub fn load(path: &Path, key: &str) -> Result<(Arrays, Option<String>)> {
         arrays.insert(name.to_string(), Array { shape, values });
     }
     let (_, header) = SafeTensors::read_metadata(&file).map_err(unreadable)?;
-    let text = header.metadata().as_ref().and_then(|m| m.get(key).cloned());
-    Ok((arrays, text))
+    Ok((arrays, header.metadata().clone().unwrap_or_default()))
 }
 
 /// A path beside `path` that no other process or thread writes to.

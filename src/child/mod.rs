@@ -24,4 +24,4 @@ pub use forward::Child;
 pub use parameters::Parameters;
 pub use score::{Score, score};
 pub use train::{Control, Trained, train};
-pub use weights::{Array, Weights};
+pub use weights::Weights;

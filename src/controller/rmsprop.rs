@@ -1,7 +1,7 @@
 //! RMSProp as TensorFlow computes it, for Burn. Burn's own adds ε outside the root and starts its
 //! accumulators at the first gradient, which is another algorithm.
 
-use burn::optim::{LearningRate, Optimizer, RecordState};
+use burn::optim::{LearningRate, Optimizer, RecordState, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
 
 /// TensorFlow's `RMSPropOptimizer` at its defaults, without momentum:
@@ -13,10 +13,26 @@ const DECAY: f64 = 0.9;
 const EPSILON: f64 = 1e-10;
 
 /// The accumulator of one weight.
-#[derive(Clone, Debug, RecordState)]
+#[derive(Clone, Debug)]
 pub(super) struct RmsPropState<const D: usize> {
     /// The moving average m of the squared gradient.
     mean_square: Tensor<D>,
+}
+
+/// The name of the accumulator in a snapshot.
+const LEAF: &str = "mean_square";
+
+// Burn 0.22's derive of this trait works inside Burn only.
+impl<const D: usize> RecordState for RmsPropState<D> {
+    fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
+        out.push_tensor(prefix, LEAF, self.mean_square.to_data());
+    }
+
+    fn state_unflatten(prefix: &str, src: &mut StateSource, device: &Device) -> Option<Self> {
+        let data = src.take_tensor(prefix, LEAF)?;
+        let mean_square = Tensor::from_data(data, device);
+        Some(Self { mean_square })
+    }
 }
 
 impl Optimizer for RmsProp {

@@ -58,9 +58,9 @@ impl Controller {
         let optimizer = self.optimizer.state(&self.weights);
         let mut all = self.weights.to_arrays()?;
         for (name, data) in optimizer.tensors {
-            let shape = data.shape.to_vec();
+            let shape = data.shape().to_vec();
             let unreadable = |e| Error::invalid(format!("optimizer's '{name}'"), "f32", format!("{e:?}"));
-            let values = data.into_vec::<f32>().map_err(unreadable)?;
+            let values = data.try_into_vec::<f32>().map_err(unreadable)?;
             all.insert(format!("{OPTIMIZER}{name}"), Array { shape, values });
         }
         let header = Header {
@@ -94,7 +94,8 @@ impl Controller {
             path: path.to_path_buf(),
             reason,
         };
-        let (all, json) = arrays::load(path, KEY)?;
+        let (all, mut metadata) = arrays::load(path)?;
+        let json = metadata.remove(KEY);
         let json = json.ok_or_else(|| refuse("the file holds no controller".into()))?;
         let broken = |e: serde_json::Error| refuse(format!("the controller's header: {e}"));
         let Version { format } = serde_json::from_str(&json).map_err(broken)?;

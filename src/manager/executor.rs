@@ -51,7 +51,7 @@ impl Executor for InProcess {
     ) -> Result<Trained> {
         let epochs = evaluation.training.epochs;
         let control = Control {
-            timeout,
+            deadline: timeout,
             cancelled: &self.interrupted,
             on_epoch: &|epoch| (self.on_epoch)(epoch, epochs),
         };

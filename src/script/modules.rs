@@ -8,11 +8,12 @@ use std::sync::Arc;
 use include_dir::{Dir, include_dir};
 use parking_lot::Mutex;
 use rhai::{
-    Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope,
-    SharedModule,
+    Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared,
 };
 
 use super::Scripted;
+
+type SharedModule = Shared<Module>;
 
 static STDLIB: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
 
