@@ -1,0 +1,84 @@
+//! The gradients of both losses, for every cell, against central differences.
+
+use super::*;
+use crate::controller::gradient::Objective;
+
+const STEP: f32 = 5e-3;
+
+fn objective(controller: &Controller, weights: &Weights) -> Objective {
+    let config = &controller.config;
+    let policy = &controller.policy;
+    let batch = [
+        Rollout {
+            indices: vec![1, 2, 0, 0, 1, 1, 0, 2],
+            source: Source::Given,
+            reward: 0.7,
+        },
+        Rollout {
+            indices: vec![0, 1, 1, 2, 0, 0, 1, 1],
+            source: Source::Given,
+            reward: -0.4,
+        },
+    ];
+    match config.mode {
+        Mode::Original => original::objective(policy, weights, config, &batch[0]),
+        Mode::Reinforce => {
+            let advantages = [batch[0].reward, batch[1].reward];
+            reinforce::objective(policy, weights, config, &batch, &advantages)
+        }
+    }
+    .unwrap()
+}
+
+fn loss(controller: &Controller, weights: &Weights) -> f64 {
+    let loss = objective(controller, weights).loss.into_scalar::<f32>();
+    f64::from(loss)
+}
+
+#[test]
+fn gradients_are_the_slopes_of_the_loss() {
+    for mode in [Mode::Reinforce, Mode::Original] {
+        for cell in [CellKind::Lstm, CellKind::Gru, CellKind::Nas] {
+            check(mode, cell);
+        }
+    }
+}
+
+fn check(mode: Mode, cell: CellKind) {
+    let controller = controller(
+        ControllerConfig {
+            cell,
+            controller_cells: 8,
+            embedding_dim: 6,
+            entropy_weight: 0.1,
+            reg_param: Some(0.01),
+            ..config(mode)
+        },
+        3,
+    );
+    let tracked = controller.weights.tracked();
+    let gradient = objective(&controller, &tracked).differentiate(&tracked).unwrap();
+    let arrays = controller.weights.to_arrays().unwrap();
+    let mut largest: f64 = 0.0;
+    for (index, spec) in controller.weights.specs().iter().enumerate() {
+        let slopes = gradient.values[index].clone().into_data();
+        let slopes = slopes.try_into_vec::<f32>().unwrap();
+        // The first, a middle and the last element of every weight.
+        for element in [0, slopes.len() / 2, slopes.len() - 1] {
+            let moved = |by: f32| {
+                let mut arrays = arrays.clone();
+                arrays.get_mut(&spec.name).unwrap().values[element] += by;
+                loss(&controller, &controller.weights.from_arrays(&arrays).unwrap())
+            };
+            let difference = (moved(STEP) - moved(-STEP)) / f64::from(2.0 * STEP);
+            let slope = f64::from(slopes[element]);
+            largest = largest.max(slope.abs());
+            assert!(
+                (slope - difference).abs() <= 2e-3 + 0.02 * difference.abs(),
+                "{mode:?} {cell:?} {}[{element}]: {slope} for {difference}",
+                spec.name
+            );
+        }
+    }
+    assert!(largest > 0.05, "{mode:?} {cell:?}: all slopes are small");
+}
