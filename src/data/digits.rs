@@ -25,13 +25,13 @@ pub(super) fn read(set: &Known) -> Result<Raw> {
     let mut pixels = Vec::new();
     let mut labels = Vec::new();
     for (record, line) in lines.deserialize::<Vec<u8>>().enumerate() {
-        let line = line.map_err(|e| damaged(record, e))?;
+        let line = line.map_err(|e| damaged(record, &e))?;
         match line.split_last() {
             Some((label, image)) if image.len() == PIXELS => {
                 pixels.extend_from_slice(image);
                 labels.push(u16::from(*label));
             }
-            _ => return Err(damaged(record, format!("{} columns", line.len()))),
+            _ => return Err(damaged(record, &format!("{} columns", line.len()))),
         }
     }
     Ok(Raw {
@@ -50,7 +50,7 @@ pub(super) fn read(set: &Known) -> Result<Raw> {
     })
 }
 
-fn damaged(record: usize, found: impl ToString) -> Error {
+fn damaged(record: usize, found: &dyn ToString) -> Error {
     Error::DataCorrupt {
         path: "digits.csv.gz".into(),
         record: Some(record),

@@ -62,7 +62,7 @@ pub fn download(
     receive(source, &part, progress)?;
     if let Some(reason) = mismatch(source, &part)? {
         remove(&part)?;
-        return Err(failed(source, reason));
+        return Err(failed(source, &reason));
     }
     std::fs::rename(&part, &path).map_err(Error::io("rename", &part))?;
     Ok(path)
@@ -83,9 +83,9 @@ fn receive(source: &Source, part: &Path, progress: &mut dyn FnMut(Progress<'_>))
         StatusCode::OK => 0, // All of it: either that was asked for, or ranges are not served.
         StatusCode::PARTIAL_CONTENT if starts_at(&response, had) => had,
         StatusCode::PARTIAL_CONTENT => {
-            return Err(failed(source, "the server answered with another range"));
+            return Err(failed(source, &"the server answered with another range"));
         }
-        status => return Err(failed(source, format!("the server answered {status}"))),
+        status => return Err(failed(source, &format!("the server answered {status}"))),
     };
     let total = response.body().content_length().map(|n| n + start);
     let mut file = open(part, start)?;
@@ -116,7 +116,7 @@ fn receive(source: &Source, part: &Path, progress: &mut dyn FnMut(Progress<'_>))
             let of = total.map(|n| format!(" of {n}")).unwrap_or_default();
             let kept = "they are kept, and the same command will resume from there";
             let reason = format!("{reason} after {received}{of} bytes; {kept}");
-            Err(failed(source, reason))
+            Err(failed(source, &reason))
         }
     }
 }
@@ -136,7 +136,7 @@ fn request(source: &Source, start: u64) -> Result<Response<Body>> {
     if start > 0 {
         request = request.header(header::RANGE, format!("bytes={start}-"));
     }
-    request.call().map_err(|e| failed(source, e))
+    request.call().map_err(|e| failed(source, &e))
 }
 
 fn starts_at(response: &Response<Body>, start: u64) -> bool {
@@ -159,7 +159,7 @@ fn remove(part: &Path) -> Result<()> {
     std::fs::remove_file(part).map_err(Error::io("remove", part))
 }
 
-fn failed(source: &Source, reason: impl ToString) -> Error {
+fn failed(source: &Source, reason: &dyn ToString) -> Error {
     Error::Download {
         url: source.url.clone(),
         reason: reason.to_string(),

@@ -82,10 +82,8 @@ impl Place {
     ) -> Result<()> {
         match self {
             Self::Folder(folder) => {
-                let there = wanted.iter().filter(|name| folder.join(name).is_file());
-                there
-                    .map(|name| visit(name, DataFile::open(&folder.join(name))?))
-                    .collect()
+                let mut there = wanted.iter().filter(|name| folder.join(name).is_file());
+                there.try_for_each(|name| visit(name, DataFile::open(&folder.join(name))?))
             }
             Self::Archive(path) => {
                 let file = std::fs::File::open(path).map_err(Error::io("read", path))?;

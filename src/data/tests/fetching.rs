@@ -86,7 +86,7 @@ fn a_download_reports_progress_and_is_not_repeated() {
     let source = source(url, &content);
     let mut seen = Vec::new();
     let path = download(&source, dir.path(), &mut |p| {
-        seen.push((p.received, p.total))
+        seen.push((p.received, p.total));
     })
     .unwrap();
     assert_eq!(fs::read(&path).unwrap(), content);
