@@ -97,10 +97,7 @@ pub fn open(selector: Selector) -> Result<Compute> {
     let unavailable = |reason: String| Error::Device {
         asked: selector.to_string(),
         reason,
-        available: available()
-            .iter()
-            .map(|c| c.selector.to_string())
-            .collect(),
+        available: available().iter().map(|c| c.selector.to_string()).collect(),
     };
     let found = candidates.into_iter().find(|c| c.selector == selector);
     let compute = found.ok_or_else(|| unavailable(gpus::missing(selector)))?;
@@ -165,7 +162,11 @@ mod gpus {
     pub(super) fn missing(selector: Selector) -> String {
         let (feature, built, driver) = match selector {
             Selector::Cuda(_) => ("cuda", cfg!(feature = "cuda"), "NVIDIA driver and GPU"),
-            _ => ("wgpu", cfg!(feature = "wgpu"), "Vulkan, Metal or DX12 adapter"),
+            _ => (
+                "wgpu",
+                cfg!(feature = "wgpu"),
+                "Vulkan, Metal or DX12 adapter",
+            ),
         };
         if built {
             format!("no such {driver} found")
@@ -226,7 +227,10 @@ mod tests {
     #[test]
     fn an_absent_device_is_an_error_that_lists_the_present() {
         let error = open(Selector::Cuda(99)).unwrap_err().to_string();
-        assert!(error.starts_with("device 'cuda:99' is not available: "), "{error}");
+        assert!(
+            error.starts_with("device 'cuda:99' is not available: "),
+            "{error}"
+        );
         assert!(error.ends_with("cpu"), "{error}");
     }
 }

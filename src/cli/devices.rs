@@ -9,9 +9,16 @@ pub(super) fn list() {
             _ if compute.gpu => "",
             _ => "  software driver: `auto` passes it over",
         };
-        println!("{:<8} {}{note}", compute.selector.to_string(), compute.description);
+        println!(
+            "{:<8} {}{note}",
+            compute.selector.to_string(),
+            compute.description
+        );
     }
-    for (feature, built) in [("cuda", cfg!(feature = "cuda")), ("wgpu", cfg!(feature = "wgpu"))] {
+    for (feature, built) in [
+        ("cuda", cfg!(feature = "cuda")),
+        ("wgpu", cfg!(feature = "wgpu")),
+    ] {
         if !built {
             println!("({feature}: not in this build; build with `--features {feature}`)");
         }

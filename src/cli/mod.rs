@@ -106,9 +106,7 @@ pub fn main() -> ExitCode {
                 _ => USAGE,
             })
         }
-        Err(Ending::Script(diagnostic, _)) if diagnostic.interrupted => {
-            ExitCode::from(INTERRUPTED)
-        }
+        Err(Ending::Script(diagnostic, _)) if diagnostic.interrupted => ExitCode::from(INTERRUPTED),
         Err(Ending::Script(diagnostic, sources)) => {
             eprint!("{}", diagnostic.render(&sources, colour()));
             ExitCode::from(FAILED)

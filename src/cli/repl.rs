@@ -7,8 +7,8 @@ use super::{Ending, RunArgs, colour, interrupt_flag};
 use crate::data::DataPaths;
 use crate::device;
 use crate::error::{Error, Result};
-use crate::report::progress::Progress;
 use crate::repl::Repl;
+use crate::report::progress::Progress;
 use crate::script::{self, Host, Params, Session, Sources};
 use crate::seed::Seed;
 use crate::study::Study;
@@ -25,7 +25,11 @@ pub(super) fn start(args: RunArgs) -> Result<(), Ending> {
         paths: DataPaths::new(args.data_dir),
         study: Study::in_memory("repl", Seed(args.seed)),
         params: Params::default(),
-        progress: if args.quiet { Progress::quiet() } else { Progress::default() },
+        progress: if args.quiet {
+            Progress::quiet()
+        } else {
+            Progress::default()
+        },
         interrupted: interrupt_flag(),
         folder: PathBuf::new(),
     });
@@ -38,8 +42,8 @@ pub(super) fn start(args: RunArgs) -> Result<(), Ending> {
     let read = std::io::stdin().read_to_string(&mut text);
     read.map_err(Error::io("read", path))?;
     let engine = script::engine(&host, &sources);
-    let result = script::compile(&engine, &sources, path, &text)
-        .and_then(|ast| script::run(&engine, &ast));
+    let result =
+        script::compile(&engine, &sources, path, &text).and_then(|ast| script::run(&engine, &ast));
     host.finish();
     result.map_err(|diagnostic| Ending::Script(Box::new(diagnostic), sources))
 }

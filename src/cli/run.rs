@@ -44,13 +44,17 @@ pub(super) fn script(path: &Path, args: RunArgs) -> Result<(), Ending> {
         paths: DataPaths::new(args.data_dir),
         study,
         params,
-        progress: if args.quiet { Progress::quiet() } else { Progress::default() },
+        progress: if args.quiet {
+            Progress::quiet()
+        } else {
+            Progress::default()
+        },
         interrupted: interrupt_flag(),
         folder,
     });
     let engine = script::engine(&host, &sources);
-    let result = script::compile(&engine, &sources, path, &text)
-        .and_then(|ast| script::run(&engine, &ast));
+    let result =
+        script::compile(&engine, &sources, path, &text).and_then(|ast| script::run(&engine, &ast));
     host.finish();
     summarise(&host, &run);
     result.map_err(|diagnostic| Ending::Script(Box::new(diagnostic), sources))
@@ -69,7 +73,10 @@ fn summarise(host: &Host, run: &RunFolder) {
     if let Some(best) = study.best() {
         let (number, of) = (best.number, study.trials().len());
         let score = best.score.unwrap_or_default();
-        println!("best of {of} trials: trial {number}, {}, score {score:.4}", best.architecture());
+        println!(
+            "best of {of} trials: trial {number}, {}, score {score:.4}",
+            best.architecture()
+        );
         println!("weights: {}", run.file(BEST_WEIGHTS_FILE).display());
     }
     println!("kept in: {}", run.path().display());

@@ -68,7 +68,7 @@ impl CellKind {
 /// c' = σ(f + 1)∘c + σ(i)∘tanh(j), h' = σ(o)∘tanh(c').
 fn lstm(weights: &[Tensor<2>], input: Tensor<2>, state: State) -> State {
     let gates = joint(input, state.output, &weights[0]) + weights[1].clone();
-    let [i, j, f, o] = gate(gates);
+    let [i, j, f, o] = gate(&gates);
     let memory = sigmoid(f.add_scalar(1.0)) * state.memory + sigmoid(i) * tanh(j);
     let output = sigmoid(o) * tanh(memory.clone());
     State { output, memory }
@@ -78,7 +78,7 @@ fn lstm(weights: &[Tensor<2>], input: Tensor<2>, state: State) -> State {
 fn gru(weights: &[Tensor<2>], input: Tensor<2>, state: State) -> State {
     let h = state.output;
     let gates = joint(input.clone(), h.clone(), &weights[0]) + weights[1].clone();
-    let [r, u] = gate(sigmoid(gates));
+    let [r, u] = gate(&sigmoid(gates));
     let candidate = tanh(joint(input, r * h.clone(), &weights[2]) + weights[3].clone());
     State {
         output: u.clone() * (h - candidate.clone()) + candidate,
@@ -90,8 +90,8 @@ fn gru(weights: &[Tensor<2>], input: Tensor<2>, state: State) -> State {
 /// (without bias, its default): eight gates of x and h, combined pairwise, with the memory let in
 /// at the first node of the second layer.
 fn nas(weights: &[Tensor<2>], input: Tensor<2>, state: State) -> State {
-    let x: [_; 8] = gate(input.matmul(weights[0].clone()));
-    let h: [_; 8] = gate(state.output.matmul(weights[1].clone()));
+    let x: [_; 8] = gate(&input.matmul(weights[0].clone()));
+    let h: [_; 8] = gate(&state.output.matmul(weights[1].clone()));
     let [x0, x1, x2, x3, x4, x5, x6, x7] = x;
     let [h0, h1, h2, h3, h4, h5, h6, h7] = h;
     let a = tanh(sigmoid(x0 + h0) * relu(x1 + h1));
@@ -109,7 +109,7 @@ fn joint(x: Tensor<2>, h: Tensor<2>, kernel: &Tensor<2>) -> Tensor<2> {
 }
 
 /// Splits `[batch, N · cells]` into its N gates.
-fn gate<const N: usize>(gates: Tensor<2>) -> [Tensor<2>; N] {
+fn gate<const N: usize>(gates: &Tensor<2>) -> [Tensor<2>; N] {
     let cells = gates.dims()[1] / N;
     std::array::from_fn(|k| gates.clone().narrow(1, k * cells, cells))
 }

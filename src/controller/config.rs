@@ -86,7 +86,7 @@ pub struct ControllerConfig {
     pub exploration: f64,
     /// Largest global norm of the gradient; 0 leaves it alone. Default 0.
     pub clip_norm: f64,
-    /// Step size, above 0. Default 0.1 in original (× 0.95 every 500 updates), 0.01 in reinforce.
+    /// Step size, above 0. Default 0.1 in original (× 0.95 every 500 updates), 0.006 in reinforce.
     pub learning_rate: Option<f64>,
     /// Original: the label of the cross-entropy. Default `"encoding"`.
     pub labels: Labels,
@@ -96,7 +96,7 @@ pub struct ControllerConfig {
     /// 0.9.
     pub baseline_decay: f64,
     /// Reinforce: weight of the policy's entropy, not negative; keeps it from settling early.
-    /// Default 0.
+    /// Default 0.002.
     pub entropy_weight: f64,
     /// A file written by [`Controller::save`](super::Controller::save) to go on from; `false` or
     /// nothing starts afresh.
@@ -119,7 +119,7 @@ impl Default for ControllerConfig {
             labels: Labels::default(),
             batch_size: 1,
             baseline_decay: 0.9,
-            entropy_weight: 0.0,
+            entropy_weight: 0.002,
             restore_controller: None,
         }
     }
@@ -155,7 +155,7 @@ impl ControllerConfig {
     /// The step size before any decay, with the mode's default.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate.unwrap_or(match self.mode {
-            Mode::Reinforce => 0.01,
+            Mode::Reinforce => 0.006,
             Mode::Original => 0.1,
         })
     }

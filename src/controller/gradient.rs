@@ -51,11 +51,7 @@ impl Objective {
             return Err(Error::invalid("update", "a loss and a gradient", "neither"));
         };
         if !loss.is_finite() || !norm.is_finite() {
-            return Err(Error::invalid(
-                "controller update",
-                "a finite loss and gradient (a lower learning_rate or a clip_norm may help)",
-                format!("loss {loss}, gradient norm {norm}; weights and step are unchanged"),
-            ));
+            return Err(not_finite(*loss, *norm));
         }
         Ok(Gradient {
             norm: *norm,
@@ -70,19 +66,28 @@ impl Objective {
 impl Gradient {
     /// The gradient with its global norm cut to `clip_norm` (unless that is 0), then multiplied by
     /// `factor`.
-    pub fn scaled(&mut self, clip_norm: f64, factor: f64) -> Vec<Tensor<2>> {
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the product is too large for an optimizer to square.
+    pub fn scaled(&mut self, clip_norm: f64, factor: f64) -> Result<Vec<Tensor<2>>> {
         let clip = if clip_norm > 0.0 && self.norm > clip_norm {
             clip_norm / self.norm
         } else {
             1.0
         };
-        let values = std::mem::take(&mut self.values);
-        if clip * factor == 1.0 {
-            return values;
+        let norm = self.norm * clip * factor.abs();
+        if !((norm * norm) as f32).is_finite() {
+            return Err(not_finite(self.loss, norm));
         }
-        let scale = |g: Tensor<2>| g.mul_scalar(clip * factor);
-        values.into_iter().map(scale).collect()
+        let values = std::mem::take(&mut self.values).into_iter();
+        Ok(values.map(|g| g.mul_scalar(clip * factor)).collect())
     }
+}
+
+fn not_finite(loss: f64, norm: f64) -> Error {
+    let expected = "a finite loss and gradient (a lower learning_rate or a clip_norm may help)";
+    let found = format!("loss {loss}, gradient norm {norm}; weights and step are unchanged");
+    Error::invalid("controller update", expected, found)
 }
 
 /// λ Σ‖θ‖² over all weights, `[1]`; `None` where λ is 0.

@@ -28,7 +28,7 @@ use rand::RngExt;
 use crate::arrays::Arrays;
 use crate::error::{Error, Result};
 use crate::seed::{Seed, StreamRng};
-use crate::space::{Actions, Source, StateSpace};
+use crate::space::{Actions, StateSpace};
 use gradient::Gradient;
 use optimizer::WeightOptimizer;
 use policy::{Policy, argmax};
@@ -53,7 +53,8 @@ pub struct Controller {
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 struct Rollout {
     indices: Vec<usize>,
-    source: Source,
+    /// The rows that it enters the network as, as a state (original mode).
+    input: Vec<usize>,
     reward: f64,
 }
 
@@ -119,7 +120,7 @@ impl Controller {
     ///
     /// In reinforce mode each decision is sampled from the softmax; `state` is only checked. In
     /// original mode it is, with probability [`exploration`](Self::exploration), drawn uniformly,
-    /// else the policy's most probable values after `state` (a uniformly drawn one if `None`).
+    /// else the policy's most probable values after `state`.
     ///
     /// # Errors
     /// [`Error::Invalid`] where `state` is of another space or number of layers.
@@ -129,28 +130,30 @@ impl Controller {
             Mode::Reinforce => {
                 let rng = &mut self.rng;
                 let sample = |_, p: &[f64]| reinforce::sample(p, rng.random());
-                self.policy.walk(&self.weights, &reinforce::start(1), sample)?
+                self.policy
+                    .walk(&self.weights, &reinforce::start(1), sample)?
             }
             Mode::Original => {
                 if self.rng.random_bool(self.exploration) {
                     return Actions::random(&self.space, self.layers, &mut self.rng);
                 }
-                let start = match state {
-                    Some(state) => self.input_state(state.indices()[0], state.source()),
-                    None => {
-                        let first = self.rng.random_range(0..self.policy.steps[0].size);
-                        self.input_state(first, Source::Uniform)
-                    }
-                };
+                let start = self.input(state);
                 self.policy.walk(&self.weights, &start, |_, p| argmax(p))?
             }
         };
         let (space, layers) = (self.space.clone(), self.layers);
-        Ok(Actions::from_policy(space, layers, path.indices, path.probabilities))
+        Ok(Actions::from_policy(
+            space,
+            layers,
+            path.indices,
+            path.probabilities,
+        ))
     }
 
-    fn input_state(&self, index: usize, source: Source) -> Vec<Vec<usize>> {
-        original::input_state(self.policy.steps[0].size, index, source)
+    /// What `state` enters the network as in original mode; zeros where there is none.
+    fn input(&self, state: Option<&Actions>) -> Vec<Vec<usize>> {
+        let undecided = || vec![0; self.policy.steps[0].size];
+        original::sequence(&state.map_or_else(undecided, original::input_state))
     }
 
     /// Checks that `actions` decide what this controller decides.
@@ -161,7 +164,10 @@ impl Controller {
         if actions.space() == &self.space && actions.layers() == self.layers {
             return Ok(());
         }
-        let expected = format!("actions for {} layers of this controller's space", self.layers);
+        let expected = format!(
+            "actions for {} layers of this controller's space",
+            self.layers
+        );
         let found = if actions.space() == &self.space {
             format!("{} layers", actions.layers())
         } else {
@@ -181,7 +187,7 @@ impl Controller {
         }
         self.rollouts.push(Rollout {
             indices: actions.indices().to_vec(),
-            source: actions.source(),
+            input: original::input_state(actions),
             reward,
         });
         if self.config.mode == Mode::Original {
@@ -191,7 +197,7 @@ impl Controller {
     }
 
     /// Updates the policy. In original mode from the last rollout; in reinforce mode from the
-    /// stored mini-batch, or not at all (`None`) while it is not full.
+    /// stored mini-batch, which is used up, or not at all (`None`) while it is not full.
     ///
     /// # Errors
     /// [`Error::Invalid`] where no rollout was stored, or where loss or gradient are not finite;
@@ -209,13 +215,13 @@ impl Controller {
     }
 
     /// Applies `gradient` × `factor`, clipped, and counts the step.
-    fn apply(&mut self, mut gradient: Gradient, factor: f64, reward: f64) -> Update {
+    fn apply(&mut self, mut gradient: Gradient, factor: f64, reward: f64) -> Result<Update> {
         let learning_rate = self.learning_rate();
-        let gradients = gradient.scaled(self.config.clip_norm, factor);
+        let gradients = gradient.scaled(self.config.clip_norm, factor)?;
         self.weights = self.optimizer.step(learning_rate, &self.weights, gradients);
         self.step += 1;
         let names = self.policy.steps.iter().map(|step| step.name.clone());
-        Update {
+        Ok(Update {
             loss: gradient.loss,
             step: self.step,
             learning_rate,
@@ -224,7 +230,7 @@ impl Controller {
             entropy: gradient.entropy,
             baseline: self.baseline,
             cross_entropies: names.zip(gradient.cross_entropies).collect(),
-        }
+        })
     }
 
     /// The distribution of each decision, `[decisions][size]`: in original mode along the most
@@ -235,10 +241,9 @@ impl Controller {
     /// [`Error::Invalid`] where `state` is of another space or number of layers.
     pub fn probabilities(&self, state: Option<&Actions>) -> Result<Vec<Vec<f64>>> {
         self.check(state)?;
-        let start = match (self.config.mode, state) {
-            (Mode::Reinforce, _) => reinforce::start(1),
-            (Mode::Original, Some(state)) => self.input_state(state.indices()[0], state.source()),
-            (Mode::Original, None) => self.input_state(0, Source::Policy),
+        let start = match self.config.mode {
+            Mode::Reinforce => reinforce::start(1),
+            Mode::Original => self.input(state),
         };
         let given = state.filter(|_| self.config.mode == Mode::Reinforce);
         let pick = |d: usize, p: &[f64]| given.map_or_else(|| argmax(p), |s| s.indices()[d]);
@@ -315,7 +320,7 @@ impl Controller {
     /// [`Error::Invalid`] or [`Error::Unknown`] for an array that is missing, of another shape, not
     /// finite or too much.
     pub fn set_weights(&mut self, arrays: &Arrays) -> Result<()> {
-        self.weights = self.weights.from_arrays(arrays)?;
+        self.weights = self.weights.with_arrays(arrays)?;
         Ok(())
     }
 }
@@ -328,7 +333,11 @@ pub fn discount_rewards(rewards: &[f64], factor: f64) -> Vec<f64> {
         .iter()
         .rev()
         .map(|&reward| {
-            running = if reward == 0.0 { running * factor } else { reward };
+            running = if reward == 0.0 {
+                running * factor
+            } else {
+                reward
+            };
             running
         })
         .collect();

@@ -1,19 +1,22 @@
 //! Mode "original": the update of `titu1994/neural-architecture-search`, number for number.
 //!
-//! Its oddities are kept: the label of the cross-entropy is the *encoding* of a value (index + 1 at
-//! its index), so later-listed values weigh more; the state is cast to integers, so a state that the
-//! policy produced (probabilities) enters as zeros. `labels: "one_hot"` mends the first.
+//! Its oddities are kept:
+//!
+//! - The label of the cross-entropy is the *encoding* of a value (index + 1 at its index), so
+//!   later-listed values gain more from the same reward. `labels: "one_hot"` removes this.
+//! - The state is cast to integers, so one that the policy decided (probabilities) enters as zeros.
+//! - The next input is the network's own most probable decision, not the one being trained.
+//! - The reward multiplies the whole gradient, the regulariser's part included, after clipping.
 
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 
 use super::config::Labels;
 use super::gradient::{Objective, regulariser};
-use super::policy::{Decided, Policy};
+use super::policy::{Decided, Policy, integers};
 use super::weights::Weights;
 use super::{Controller, ControllerConfig, Rollout, Update, discount_rewards};
 use crate::error::{Error, Result};
-use crate::space::Source;
+use crate::space::{Actions, Source, encode};
 
 /// Exploration falls by this factor every [`EXPLORATION_STEPS`] updates, down to a floor.
 const EXPLORATION_DECAY: f64 = 0.99;
@@ -37,15 +40,22 @@ pub(super) fn cut(rollouts: &mut Vec<Rollout>) {
     }
 }
 
-/// The rows of the first table that a state comes to: the cast of its first decision, a sequence of
-/// `size` row numbers, each a batch of one. An encoding gives index + 1 at the index and zeros
-/// elsewhere; probabilities give zeros.
-pub(super) fn input_state(size: usize, index: usize, source: Source) -> Vec<Vec<usize>> {
-    let row = |i: usize| {
-        let chosen = i == index && source != Source::Policy;
-        vec![if chosen { index + 1 } else { 0 }]
+/// The rows of the first state's table that `state` comes to: its first decision's encoding, cast to
+/// integers (index + 1 at the index, zeros elsewhere). A state that the policy decided holds
+/// probabilities, which the cast turns into zeros.
+pub(super) fn input_state(state: &Actions) -> Vec<usize> {
+    let encoding = match state.source() {
+        Source::Policy => state.probabilities()[0].clone(),
+        Source::Given | Source::Uniform => {
+            encode(state.probabilities()[0].len(), state.indices()[0])
+        }
     };
-    (0..size).map(row).collect()
+    encoding.into_iter().map(|value| value as usize).collect()
+}
+
+/// Input rows as the sequence of batches of one that [`Policy::unroll`] takes.
+pub(super) fn sequence(rows: &[usize]) -> Vec<Vec<usize>> {
+    rows.iter().map(|row| vec![*row]).collect()
 }
 
 impl Controller {
@@ -62,7 +72,7 @@ impl Controller {
         let objective = objective(&self.policy, &weights, &self.config, rollout)?;
         let gradient = objective.differentiate(&weights)?;
 
-        let mut update = self.apply(gradient, reward, reward);
+        let mut update = self.apply(gradient, reward, reward)?;
         if self.step.is_multiple_of(EXPLORATION_STEPS) && self.exploration > EXPLORATION_FLOOR {
             self.exploration *= EXPLORATION_DECAY;
         }
@@ -71,50 +81,45 @@ impl Controller {
     }
 }
 
-/// Σ_d cross-entropy(logits_d, label_d) + reg_param · Σ‖θ‖², with the decisions fed back being the
-/// network's own most probable ones, not those of the rollout.
+/// The loss of one rollout, and what has the gradient that TensorFlow gives it. The decisions fed
+/// back are the network's own most probable ones, not those of the rollout.
+///
+/// With logits z, π = softmax(z), index i and label y (i + 1, or 1), the loss is Σ −y log πᵢ +
+/// `reg_param` · Σ‖θ‖². But TensorFlow's `softmax_cross_entropy_with_logits` takes labels to sum to
+/// 1, and returns π − y as its gradient: that of −log πᵢ − (y − 1) zᵢ.
 pub(super) fn objective(
     policy: &Policy,
     weights: &Weights,
     config: &ControllerConfig,
     rollout: &Rollout,
 ) -> Result<Objective> {
-    let start = input_state(policy.steps[0].size, rollout.indices[0], rollout.source);
-    let mut own = Vec::with_capacity(policy.steps.len());
-    let logits = policy.unroll(weights, &start, |_, logits| {
-        let most_probable = logits.clone().argmax(1).reshape([-1]);
-        own.push(most_probable.clone());
-        Ok(most_probable)
-    })?;
+    let own_path = |_, logits: &Tensor<2>| Ok(logits.clone().argmax(1).reshape([-1]));
+    let logits = policy.unroll(weights, &sequence(&rollout.input), own_path)?;
+    let mut minimised = Vec::with_capacity(logits.len());
     let mut cross_entropies = Vec::with_capacity(logits.len());
     let mut entropies = Vec::with_capacity(logits.len());
-    for ((logits, index), own) in logits.into_iter().zip(&rollout.indices).zip(own) {
-        let label = label(logits.dims()[1], *index, config.labels);
-        let label = TensorData::new(label, logits.dims());
-        let label: Tensor<2> = Tensor::from_data(label, &weights.device());
-        let cross_entropy = (log_softmax(logits.clone(), 1) * label).sum().neg();
-        cross_entropies.push(cross_entropy);
-        entropies.push(Decided::new(logits, own).entropy.reshape([-1]));
+    for (logits, &index) in logits.into_iter().zip(&rollout.indices) {
+        let label = match config.labels {
+            Labels::Encoding => (index + 1) as f64,
+            Labels::OneHot => 1.0,
+        };
+        let logit = logits.clone().narrow(1, index, 1);
+        let decided = Decided::new(logits, integers(&[index], weights));
+        cross_entropies.push(decided.log_prob.clone().mul_scalar(-label));
+        minimised.push(decided.log_prob.neg() - logit.mul_scalar(label - 1.0));
+        entropies.push(decided.entropy);
     }
-    let cross_entropies: Tensor<1> = Tensor::cat(cross_entropies, 0);
+    let cross_entropies: Tensor<1> = Tensor::cat(cross_entropies, 1).reshape([-1]);
     let mut loss = cross_entropies.clone().sum();
+    let mut minimised = Tensor::cat(minimised, 1).sum();
     if let Some(penalty) = regulariser(weights, config.reg_param()) {
-        loss = loss + penalty;
+        loss = loss + penalty.clone();
+        minimised = minimised + penalty;
     }
     Ok(Objective {
-        minimised: loss.clone(),
+        minimised,
         loss,
-        entropy: Tensor::cat(entropies, 0).sum(),
+        entropy: Tensor::cat(entropies, 1).sum(),
         cross_entropies,
     })
-}
-
-/// The label of a decision, `[size]`.
-fn label(size: usize, index: usize, labels: Labels) -> Vec<f32> {
-    let mut label = vec![0.0; size];
-    label[index] = match labels {
-        Labels::Encoding => (index + 1) as f32,
-        Labels::OneHot => 1.0,
-    };
-    label
 }

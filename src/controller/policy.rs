@@ -119,7 +119,9 @@ pub(super) struct Decided {
 impl Decided {
     pub fn new(logits: Tensor<2>, taken: Tensor<1, Int>) -> Self {
         let log_probs = log_softmax(logits, 1);
-        let entropy = (log_probs.clone().exp() * log_probs.clone()).sum_dim(1).neg();
+        let entropy = (log_probs.clone().exp() * log_probs.clone())
+            .sum_dim(1)
+            .neg();
         Self {
             log_prob: log_probs.gather(1, taken.unsqueeze_dim(1)),
             entropy,

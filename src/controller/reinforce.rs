@@ -33,20 +33,22 @@ pub(super) fn sample(probabilities: &[f64], draw: f64) -> usize {
 impl Controller {
     /// One update from a mini-batch of rollouts.
     pub(super) fn reinforce_step(&mut self) -> Result<Update> {
-        let batch = &self.rollouts[..self.config.batch_size];
+        // A batch that cannot be learnt from is used up as well: it must not block the next.
+        let batch: Vec<Rollout> = self.rollouts.drain(..self.config.batch_size).collect();
         let mean = batch.iter().map(|r| r.reward).sum::<f64>() / batch.len() as f64;
         let before = self.baseline.unwrap_or(mean);
         let advantages: Vec<f64> = batch.iter().map(|r| r.reward - before).collect();
 
         let weights = self.weights.tracked();
-        let objective = objective(&self.policy, &weights, &self.config, batch, &advantages)?;
+        let objective = objective(&self.policy, &weights, &self.config, &batch, &advantages)?;
         let gradient = objective.differentiate(&weights)?;
 
+        let mut update = self.apply(gradient, 1.0, mean)?;
         let decay = self.config.baseline_decay;
         let after = |b: f64, r: &Rollout| decay * b + (1.0 - decay) * r.reward;
         self.baseline = Some(batch.iter().fold(before, after));
-        self.rollouts.drain(..self.config.batch_size);
-        Ok(self.apply(gradient, 1.0, mean))
+        update.baseline = self.baseline;
+        Ok(update)
     }
 }
 

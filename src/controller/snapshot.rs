@@ -7,11 +7,12 @@ use burn::tensor::TensorData;
 use rand::SeedableRng;
 
 use super::optimizer::OptimizerState;
+use super::weights::Spec;
 use super::{CellKind, Controller, ControllerConfig, Mode, Rollout};
 use crate::arrays::{self, Array, Arrays};
 use crate::error::{Error, Result};
 use crate::seed::StreamRng;
-use crate::space::{State, StateSpace};
+use crate::space::{State, StateSpace, Value};
 
 /// The newest version of the file that this program reads and writes.
 const FORMAT: u32 = 1;
@@ -59,7 +60,8 @@ impl Controller {
         let mut all = self.weights.to_arrays()?;
         for (name, data) in optimizer.tensors {
             let shape = data.shape().to_vec();
-            let unreadable = |e| Error::invalid(format!("optimizer's '{name}'"), "f32", format!("{e:?}"));
+            let unreadable =
+                |e| Error::invalid(format!("optimizer's '{name}'"), "f32", format!("{e:?}"));
             let values = data.try_into_vec::<f32>().map_err(unreadable)?;
             all.insert(format!("{OPTIMIZER}{name}"), Array { shape, values });
         }
@@ -110,12 +112,17 @@ impl Controller {
         let (optimizer, weights): (Arrays, Arrays) = all
             .into_iter()
             .partition(|(name, _)| name.starts_with(OPTIMIZER));
-        let weights = self.weights.from_arrays(&weights);
+        let weights = self.weights.with_arrays(&weights);
         let weights = weights.map_err(|e| refuse(e.to_string()))?;
+        let optimizer = optimizer_state(optimizer, header.counters);
+        check_optimizer(self.weights.specs(), &optimizer).map_err(&refuse)?;
+        if header.rollouts.iter().any(|r| !self.holds(r)) {
+            return Err(refuse("a stored rollout is not of its space".into()));
+        }
         let position = header.rng.position.parse();
         let position = position.map_err(|e| refuse(format!("the random state's position: {e}")))?;
 
-        self.optimizer.restore(&weights, optimizer_state(optimizer, header.counters));
+        self.optimizer.restore(&weights, optimizer);
         self.weights = weights;
         self.rng = StreamRng::from_seed(header.rng.seed);
         self.rng.set_word_pos(position);
@@ -124,6 +131,22 @@ impl Controller {
         self.baseline = header.baseline;
         self.rollouts = header.rollouts;
         Ok(())
+    }
+
+    /// Whether `rollout` decides what this controller decides.
+    fn holds(&self, rollout: &Rollout) -> bool {
+        let steps = &self.policy.steps;
+        let rows = steps[0].size;
+        let decided = rollout
+            .indices
+            .iter()
+            .zip(steps)
+            .all(|(i, step)| *i < step.size);
+        decided
+            && rollout.indices.len() == steps.len()
+            && rollout.input.len() == rows
+            && rollout.input.iter().all(|row| *row <= rows)
+            && rollout.reward.is_finite()
     }
 
     /// What keeps the file's controller from being this one.
@@ -148,6 +171,23 @@ impl Controller {
     }
 }
 
+/// Checks that every array of an optimizer has the shape of the weight it belongs to.
+fn check_optimizer(specs: &[Spec], state: &OptimizerState) -> Result<(), String> {
+    for (name, data) in &state.tensors {
+        let spec = specs
+            .iter()
+            .find(|spec| name.starts_with(&format!("{}.", spec.name)));
+        let shape = spec.map(Spec::matrix_shape);
+        if shape.is_none_or(|shape| data.shape().as_slice() != shape) {
+            let found = data.shape();
+            return Err(format!(
+                "optimizer's '{name}' of shape {found:?} fits no weight"
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn space_difference(own: &StateSpace, file: &StateSpace) -> Option<String> {
     let names = |space: &StateSpace| {
         let names: Vec<_> = space.states().iter().map(|s| s.name.as_str()).collect();
@@ -161,13 +201,16 @@ fn space_difference(own: &StateSpace, file: &StateSpace) -> Option<String> {
         ));
     }
     let list = |state: &State| {
-        let values: Vec<_> = state.values.iter().map(|v| v.quoted()).collect();
+        let values: Vec<_> = state.values.iter().map(Value::quoted).collect();
         format!("[{}]", values.join(", "))
     };
     let mut states = own.states().iter().zip(file.states());
     let (own, file) = states.find(|(own, file)| own != file)?;
     Some(if own.values == file.values {
-        format!("state '{}' is decided {:?}, the file's {:?}", own.name, own.scope, file.scope)
+        format!(
+            "state '{}' is decided {:?}, the file's {:?}",
+            own.name, own.scope, file.scope
+        )
     } else {
         let (name, own, file) = (&own.name, list(own), list(file));
         format!("state '{name}' has values {own}, the file's has {file}")

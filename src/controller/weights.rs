@@ -10,7 +10,7 @@ use super::config::ControllerConfig;
 use crate::arrays::{Array, Arrays};
 use crate::error::{Error, Result};
 use crate::seed::StreamRng;
-use crate::space::StateSpace;
+use crate::space::{State, StateSpace};
 
 /// How a weight starts.
 #[derive(Clone, Copy, Debug)]
@@ -99,9 +99,12 @@ impl Weights {
         let classifier = |(d, size)| {
             let kernel = format!("classifier_{d}/kernel");
             let kernel = Spec::matrix(kernel, cells, size, Init::Glorot);
-            [kernel, Spec::bias(format!("classifier_{d}/bias"), size, 0.0)]
+            [
+                kernel,
+                Spec::bias(format!("classifier_{d}/bias"), size, 0.0),
+            ]
         };
-        let states = space.states().iter().map(|s| s.size()).enumerate();
+        let states = space.states().iter().map(State::size).enumerate();
         let decisions = space.decisions(layers).map(|d| d.state.size()).enumerate();
         let cell = config.cell.specs(embedding, cells);
         let (tables, cell_weights) = (space.size(), cell.len());
@@ -174,7 +177,7 @@ impl Weights {
     }
 
     /// The weights called as these are, with the values of `arrays`.
-    pub fn from_arrays(&self, arrays: &Arrays) -> Result<Self> {
+    pub fn with_arrays(&self, arrays: &Arrays) -> Result<Self> {
         let known = || self.specs.iter().map(|s| s.name.as_str());
         if let Some(name) = arrays.keys().find(|name| known().all(|k| k != **name)) {
             return Err(Error::unknown("weight", name, known()));

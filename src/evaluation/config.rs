@@ -110,7 +110,8 @@ impl TrainingConfig {
         ];
         for (name, count) in counts {
             if count == 0 {
-                return Err(Error::invalid(name, "a positive integer", count));
+                let what = format!("option '{name}'");
+                return Err(Error::invalid(what, "a whole number from 1", count));
             }
         }
         let rate = self.learning_rate;
@@ -149,5 +150,6 @@ fn within(name: &str, value: f64, expected: &str, holds: bool) -> Result<()> {
     if holds && value.is_finite() {
         return Ok(());
     }
-    Err(Error::invalid(name, format!("a number {expected}"), value))
+    let what = format!("option '{name}'");
+    Err(Error::invalid(what, format!("a number {expected}"), value))
 }

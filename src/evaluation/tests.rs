@@ -75,11 +75,11 @@ fn settings_outside_their_range_are_refused() {
     };
     assert_eq!(
         refused(|c| c.epochs = 0),
-        "epochs: expected a positive integer, found 0"
+        "option 'epochs': expected a whole number from 1, found 0"
     );
     assert_eq!(
         refused(|c| c.learning_rate = -1.0),
-        "learning_rate: expected a number above 0, found -1"
+        "option 'learning_rate': expected a number above 0, found -1"
     );
     assert!(refused(|c| c.learning_rate = f64::INFINITY).contains("found inf"));
     assert!(refused(|c| c.label_smoothing = 1.0).starts_with("label_smoothing"));

@@ -32,14 +32,17 @@ pub trait Executor: Send + Sync {
     fn test(&self, network: &Network, weights: &Weights, data: &Dataset) -> Result<Score>;
 }
 
+/// What is told of every finished epoch, with the number of epochs asked for.
+pub type OnEpoch = Arc<dyn Fn(&Epoch, usize) + Send + Sync>;
+
 /// Trains in this process.
 pub struct InProcess {
     /// The device that children are trained on.
     pub device: Device,
     /// Set when the user wants to stop.
     pub interrupted: Arc<AtomicBool>,
-    /// Told of every finished epoch, with the number of epochs asked for.
-    pub on_epoch: Arc<dyn Fn(&Epoch, usize) + Send + Sync>,
+    /// What follows the training.
+    pub on_epoch: OnEpoch,
 }
 
 impl Executor for InProcess {

@@ -4,7 +4,7 @@
 mod executor;
 mod reward;
 
-pub use executor::{Executor, InProcess};
+pub use executor::{Executor, InProcess, OnEpoch};
 pub use reward::RewardShaper;
 
 use std::sync::Arc;
@@ -24,6 +24,9 @@ use crate::study::{Study, Trial};
 pub const BEST_WEIGHTS_FILE: &str = "best.safetensors";
 /// The file of the best child's network and trial in a run's folder.
 pub const BEST_TRIAL_FILE: &str = "best.json";
+
+/// A year, in seconds; a guard against slips.
+const LONGEST_TIMEOUT: f64 = 365.0 * 24.0 * 3600.0;
 
 /// How rewards are made and when a child is given up. The training settings stand apart, in
 /// [`TrainingConfig`], since an outcome depends on those alone.
@@ -86,15 +89,16 @@ impl ManagerConfig {
             let expected = "a number from 0 to below 1";
             return Err(Error::invalid("option 'acc_beta'", expected, self.acc_beta));
         }
-        let positive = |name: &str, value: Option<f64>| match value {
-            Some(v) if !(v.is_finite() && v > 0.0) => {
-                let what = format!("option '{name}'");
-                Err(Error::invalid(what, "a number above 0", v))
+        let positive = |name: &str, value: Option<f64>, most: f64, expected: &str| match value {
+            Some(v) if !(v > 0.0 && v <= most) => {
+                Err(Error::invalid(format!("option '{name}'"), expected, v))
             }
             _ => Ok(()),
         };
-        positive("clip_rewards", self.clip_rewards.bound())?;
-        positive("timeout", self.timeout)?;
+        let clip = self.clip_rewards.bound();
+        positive("clip_rewards", clip, f64::MAX, "a number above 0")?;
+        let expected = "a number of seconds above 0, a year at most";
+        positive("timeout", self.timeout, LONGEST_TIMEOUT, expected)?;
         if let Some(reward) = self.failure_reward.filter(|r| !r.is_finite()) {
             let what = "option 'failure_reward'";
             return Err(Error::invalid(what, "a finite number", reward));
@@ -217,6 +221,7 @@ impl NetworkManager {
         }
         let timeout = self.config.timeout.map(Duration::from_secs_f64);
         let trained = self.executor.execute(&asked, &self.data, timeout)?;
+        self.study.lock().keep(asked.digest(), &trained.outcome);
         Ok(Evaluated {
             asked: Some(asked),
             outcome: trained.outcome,
@@ -271,20 +276,36 @@ impl NetworkManager {
             score,
             ..self.preview(&evaluated, actions)
         };
-        let mut study = self.study.lock();
-        let is_best = study.record(trial.clone())?;
-        if let (true, Some(asked), Some(weights)) = (is_best, &trial.evaluation, evaluated.weights)
-        {
-            let file = |name| study.folder().map(|folder| folder.file(name));
-            if let (Some(weights_file), Some(trial_file)) =
-                (file(BEST_WEIGHTS_FILE), file(BEST_TRIAL_FILE))
-            {
-                weights.save(&weights_file)?;
-                write_json(&trial_file, &trial)?;
-            }
-            self.best = Some((asked.network.clone(), weights));
+        let is_best = self.study.lock().record(trial.clone())?;
+        if let (true, Some(asked)) = (is_best, &trial.evaluation) {
+            self.keep_best(asked, &trial, evaluated.weights)?;
         }
         Ok(trial)
+    }
+
+    /// Keeps the best child so far: its weights at hand, and in the run's folder if there is one.
+    fn keep_best(
+        &mut self,
+        asked: &Evaluation,
+        trial: &Trial,
+        weights: Option<Weights>,
+    ) -> Result<()> {
+        // An outcome that was known already came without weights. It becomes the best only where
+        // the script changed its reward function, so training it once more is rare.
+        let weights = match weights {
+            Some(weights) => Some(weights),
+            None => self.executor.execute(asked, &self.data, None)?.weights,
+        };
+        let Some(weights) = weights else {
+            return Ok(());
+        };
+        let study = self.study.lock();
+        if let Some(folder) = study.folder() {
+            weights.save(folder.file(BEST_WEIGHTS_FILE))?;
+            write_json(&folder.file(BEST_TRIAL_FILE), trial)?;
+        }
+        self.best = Some((asked.network.clone(), weights));
+        Ok(())
     }
 
     fn failure_reward(&self) -> f64 {

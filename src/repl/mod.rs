@@ -157,7 +157,9 @@ impl<'a> Repl<'a> {
     fn show(&self, value: Dynamic) -> String {
         let mut scope = Scope::new();
         scope.push_dynamic("value", value);
-        let shown = self.engine.eval_with_scope::<Dynamic>(&mut scope, "value.to_string()");
+        let shown = self
+            .engine
+            .eval_with_scope::<Dynamic>(&mut scope, "value.to_string()");
         shown.map_or_else(|error| error.to_string(), |text| text.to_string())
     }
 }
@@ -194,10 +196,13 @@ fn unfinished(error: &ParseErrorType, input: &str, position: rhai::Position) -> 
     }
     let lines = input.lines().count();
     let end = input.lines().last().map_or(0, |line| line.chars().count());
-    let at_end = position.line().is_none_or(|line| {
-        line > lines || line == lines && position.position().unwrap_or(0) > end
-    });
-    matches!(error, ParseErrorType::MissingToken(..) | ParseErrorType::BadInput(_)) && at_end
+    let at_end = position
+        .line()
+        .is_none_or(|line| line > lines || line == lines && position.position().unwrap_or(0) > end);
+    matches!(
+        error,
+        ParseErrorType::MissingToken(..) | ParseErrorType::BadInput(_)
+    ) && at_end
 }
 
 impl Helper for Multiline {}

@@ -98,8 +98,11 @@ impl Progress {
 impl Run {
     /// The time left, by the average of the trials so far.
     fn left(&self) -> Option<Duration> {
-        let per_trial = self.started.elapsed().div_f64((self.done > 0).then_some(self.done as f64)?);
-        Some(per_trial.mul_f64(self.total.saturating_sub(self.done) as f64))
+        let done = (self.done > 0).then_some(self.done as f64)?;
+        let per_trial = self.started.elapsed().as_secs_f64() / done;
+        let left = per_trial * self.total.saturating_sub(self.done) as f64;
+        // A loop without end has no time left to tell.
+        Duration::try_from_secs_f64(left).ok()
     }
 }
 

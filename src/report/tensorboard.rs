@@ -34,8 +34,9 @@ struct Summary {
 struct SummaryValue {
     #[prost(string, tag = "1")]
     tag: String,
-    #[prost(float, tag = "2")]
-    simple_value: f32,
+    // Optional, since a plain field of value 0 would not be written.
+    #[prost(float, optional, tag = "2")]
+    simple_value: Option<f32>,
 }
 
 /// Writes the scalars of a run: a controller's under the original's names, and each child's under
@@ -78,14 +79,16 @@ impl Recorder for Events {
             ("child/reward", Some(trial.reward)),
             ("child/seconds", Some(trial.outcome.seconds)),
         ];
-        let known = scalars.into_iter().filter_map(|(tag, v)| Some((tag.to_string(), v?)));
+        let known = scalars
+            .into_iter()
+            .filter_map(|(tag, v)| Some((tag.to_string(), v?)));
         self.scalars(trial.number as u64, &known.collect::<Vec<_>>())
     }
 
     fn scalars(&mut self, step: u64, scalars: &[(String, f64)]) -> Result<()> {
         let value = scalars.iter().map(|(tag, value)| SummaryValue {
             tag: tag.clone(),
-            simple_value: *value as f32,
+            simple_value: Some(*value as f32),
         });
         self.write(&Event {
             wall_time: now(),
@@ -111,7 +114,9 @@ fn record(data: &[u8]) -> Vec<u8> {
 
 /// CRC-32C, rotated and offset, so that a CRC of data that holds CRCs stays sound.
 fn masked_crc(data: &[u8]) -> u32 {
-    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
+    crc32c::crc32c(data)
+        .rotate_right(15)
+        .wrapping_add(0xa282_ead8)
 }
 
 /// Seconds since 1970.

@@ -1,6 +1,6 @@
 //! `Controller` for scripts.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -12,7 +12,6 @@ use super::options::Options;
 use super::space::{Space, count};
 use super::{Host, Scripted, raise};
 use crate::controller::{Controller, ControllerConfig, Update, discount_rewards};
-use crate::error::{Error, Result};
 use crate::space::Actions;
 
 /// The file a controller is kept in, in a run's folder.
@@ -48,17 +47,6 @@ fn scalars(update: &Update) -> Vec<(String, f64)> {
     named.into_iter().chain(losses).collect()
 }
 
-/// A path that a script names, below the script's folder.
-fn inside(host: &Host, path: &str) -> Result<PathBuf> {
-    let relative = Path::new(path);
-    let plain = |part| matches!(part, std::path::Component::Normal(_));
-    if path.is_empty() || !relative.components().all(plain) {
-        let expected = "a path inside the script's folder";
-        return Err(Error::invalid("file", expected, format!("{path:?}")));
-    }
-    Ok(host.folder().join(relative))
-}
-
 #[export_module]
 mod controllers {
     /// A controller for architectures of so many layers, with the default options.
@@ -91,7 +79,7 @@ mod controllers {
         let options = Options::new("Controller", &options, &[names])?;
         let mut config: ControllerConfig = options.part(names)?;
         if let Some(path) = config.restore_controller.take() {
-            let path = inside(&host, &path).map_err(raise)?;
+            let path = host.saved(&path).map_err(raise)?;
             config.restore_controller = Some(path.display().to_string());
         }
         let seed = host.controller_seed();
@@ -105,7 +93,12 @@ mod controllers {
     /// The next architecture to try.
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn get_action(controller: &mut Policy) -> Scripted<Actions> {
-        controller.0.controller.lock().get_action(None).map_err(raise)
+        controller
+            .0
+            .controller
+            .lock()
+            .get_action(None)
+            .map_err(raise)
     }
 
     /// The next architecture to try, after `state`: in original mode it enters the network, in
@@ -157,14 +150,21 @@ mod controllers {
             inner.save(path).map_err(raise)?;
         }
         let mut study = host.study().lock();
-        study.scalars(update.step, &scalars(&update)).map_err(raise)?;
+        study
+            .scalars(update.step, &scalars(&update))
+            .map_err(raise)?;
         Ok(update.loss.into())
     }
 
     /// For each decision the probability of each value, as the policy is now.
     #[rhai_fn(return_raw, pure)]
     pub fn probabilities(controller: &mut Policy) -> Scripted<Array> {
-        let all = controller.0.controller.lock().probabilities(None).map_err(raise)?;
+        let all = controller
+            .0
+            .controller
+            .lock()
+            .probabilities(None)
+            .map_err(raise)?;
         let decision = |p: Vec<f64>| p.into_iter().map(Dynamic::from_float).collect::<Array>();
         Ok(all.into_iter().map(|p| decision(p).into()).collect())
     }
@@ -223,7 +223,7 @@ mod controllers {
     /// folder.
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn save(ctx: NativeCallContext, controller: &mut Policy, path: &str) -> Scripted<()> {
-        let path = inside(&Host::of(&ctx)?, path).map_err(raise)?;
+        let path = Host::of(&ctx)?.inside(path).map_err(raise)?;
         controller.0.controller.lock().save(&path).map_err(raise)
     }
 
@@ -231,12 +231,18 @@ mod controllers {
     /// what differs.
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn load(ctx: NativeCallContext, controller: &mut Policy, path: &str) -> Scripted<()> {
-        let path = inside(&Host::of(&ctx)?, path).map_err(raise)?;
+        let path = Host::of(&ctx)?.saved(path).map_err(raise)?;
         controller.0.controller.lock().load(&path).map_err(raise)
     }
 
     /// The controller in a line.
-    #[rhai_fn(name = "to_string", name = "print", name = "to_debug", name = "debug", pure)]
+    #[rhai_fn(
+        name = "to_string",
+        name = "print",
+        name = "to_debug",
+        name = "debug",
+        pure
+    )]
     pub fn show(controller: &mut Policy) -> String {
         let controller = controller.0.controller.lock();
         let (layers, step) = (controller.layers(), controller.step());

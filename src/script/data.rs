@@ -44,7 +44,7 @@ mod datasets {
         data::load(name, &options, host.paths()).map_err(raise)
     }
 
-    /// A folder of images, one sub-folder a class.
+    /// A folder of images, one sub-folder a class, beside the script or in a data folder.
     #[rhai_fn(name = "folder", return_raw, volatile)]
     pub fn folder(ctx: NativeCallContext, path: &str) -> Scripted<Dataset> {
         folder_with(ctx, path, Map::new())
@@ -59,7 +59,16 @@ mod datasets {
         let Size { size } = options.part(&["size"])?;
         let data = options.part(DataOptions::OPTIONS)?;
         let options = FolderOptions { size, data };
-        data::load_folder(&host.folder().join(path), &options).map_err(raise)
+        // Where the script is, else where data sets are: no path leads out of either.
+        let here = host.inside(path).map_err(raise)?;
+        let places = host
+            .paths()
+            .candidates()
+            .iter()
+            .map(|place| place.join(path));
+        let found = std::iter::once(here.clone()).chain(places);
+        let found = found.into_iter().find(|place| place.is_dir());
+        data::load_folder(&found.unwrap_or(here), &options).map_err(raise)
     }
 
     /// Made-up images that a network can learn to tell apart, with the options of `dataset` and

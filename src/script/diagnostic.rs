@@ -29,7 +29,9 @@ impl Diagnostic {
         Self {
             message: message(error),
             source: source.to_string(),
-            place: position.line().map(|l| (l, position.position().unwrap_or(1))),
+            place: position
+                .line()
+                .map(|l| (l, position.position().unwrap_or(1))),
             interrupted: matches!(error, EvalAltResult::ErrorTerminated(..)),
         }
     }
@@ -37,7 +39,10 @@ impl Diagnostic {
     /// Renders the error with the source line, in colour if `colour`.
     pub fn render(&self, sources: &Sources, colour: bool) -> String {
         let text = sources.get(&self.source);
-        let span = self.place.zip(text.as_deref()).map(|(place, text)| span(text, place));
+        let span = self
+            .place
+            .zip(text.as_deref())
+            .map(|(place, text)| span(text, place));
         let (Some(span), Some(text)) = (span, text) else {
             return format!("Error: {}\n  in {}\n", self.message, self.source);
         };
@@ -49,7 +54,7 @@ impl Diagnostic {
         let report = Report::build(ReportKind::Error, (source, span.clone()))
             .with_config(config)
             .with_message(&self.message)
-            .with_label(Label::new((source, span)))
+            .with_label(Label::new((source, span)).with_message("here"))
             .finish();
         let mut rendered = Vec::new();
         let written = report.write((source, Source::from(&*text)), &mut rendered);
@@ -92,7 +97,7 @@ fn message(error: &EvalAltResult) -> String {
         EvalAltResult::ErrorTerminated(..) => "interrupted".into(),
         EvalAltResult::ErrorParsing(kind, _) => format!("syntax error: {kind}"),
         EvalAltResult::ErrorVariableNotFound(name, _) => format!("unknown variable '{name}'"),
-        EvalAltResult::ErrorFunctionNotFound(call, _) => format!("no function {call}"),
+        EvalAltResult::ErrorFunctionNotFound(call, _) => format!("no function {}", plain(call)),
         EvalAltResult::ErrorModuleNotFound(path, _) => format!("no module {path}"),
         other => {
             let mut bare = other.to_string();
@@ -104,11 +109,22 @@ fn message(error: &EvalAltResult) -> String {
     }
 }
 
+/// A call's signature with types as scripts know them.
+fn plain(call: &str) -> String {
+    let call = call.replace("&str | ImmutableString | String", "string");
+    call.replace("i64", "integer").replace("f64", "float")
+}
+
 /// The characters that `place` points at: the word there, or one character.
 fn span(text: &str, (line, column): (usize, usize)) -> Range<usize> {
     let before = text.split_inclusive('\n').take(line - 1);
+    let length = text.lines().nth(line - 1).map_or(0, |l| l.chars().count());
+    // A text that ends too early is pointed at just past its last character.
+    let column = column.min(length + 1);
     let start: usize = before.map(|l| l.chars().count()).sum::<usize>() + column - 1;
     let word = text.chars().skip(start);
-    let word = word.take_while(|c| c.is_alphanumeric() || *c == '_').count();
+    let word = word
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .count();
     start..start + word.max(1)
 }

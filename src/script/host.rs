@@ -1,6 +1,6 @@
 //! What a script's host calls reach: device, seed, data, study, parameters, progress.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -104,8 +104,31 @@ impl Host {
         &self.0.interrupted
     }
 
-    pub(super) fn folder(&self) -> &PathBuf {
+    pub(super) fn folder(&self) -> &Path {
         &self.0.folder
+    }
+
+    /// A path that a script names, below the script's folder: scripts reach no other.
+    pub(super) fn inside(&self, path: &str) -> Result<PathBuf, Error> {
+        let relative = Path::new(path);
+        let plain = |part| matches!(part, Component::Normal(_));
+        if path.is_empty() || !relative.components().all(plain) {
+            let expected = "a path inside the script's folder";
+            return Err(Error::invalid("file", expected, format!("{path:?}")));
+        }
+        Ok(self.0.folder.join(relative))
+    }
+
+    /// A saved file that a script names: below its folder, else below the working directory, where
+    /// runs are kept.
+    pub(super) fn saved(&self, path: &str) -> Result<PathBuf, Error> {
+        let beside = self.inside(path)?;
+        let here = PathBuf::from(path);
+        Ok(if !beside.exists() && here.exists() {
+            here
+        } else {
+            beside
+        })
     }
 
     pub(super) fn space_rng(&self) -> &Mutex<StreamRng> {

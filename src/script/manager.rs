@@ -108,7 +108,13 @@ mod managers {
         let evaluated = match built {
             Ok(net) => {
                 let found = net.type_name();
-                let invalid = || raise(Error::invalid("model", "a function that returns a network", found));
+                let invalid = || {
+                    raise(Error::invalid(
+                        "model",
+                        "a function that returns a network",
+                        found,
+                    ))
+                };
                 let node = net.try_cast::<Node>().ok_or_else(invalid)?;
                 manager.answer(&node)?
             }
@@ -187,7 +193,13 @@ mod managers {
     }
 
     /// The manager in a line.
-    #[rhai_fn(name = "to_string", name = "print", name = "to_debug", name = "debug", pure)]
+    #[rhai_fn(
+        name = "to_string",
+        name = "print",
+        name = "to_debug",
+        name = "debug",
+        pure
+    )]
     pub fn show(manager: &mut Manager) -> String {
         let manager = manager.0.manager.lock();
         let (data, training) = (manager.data().name(), manager.training());
@@ -225,7 +237,9 @@ impl Manager {
 
 /// A float from a script's number.
 pub(super) fn number(what: &str, value: &Dynamic) -> Scripted<f64> {
-    let float = value.as_float().or_else(|_| value.as_int().map(|n| n as f64));
+    let float = value
+        .as_float()
+        .or_else(|_| value.as_int().map(|n| n as f64));
     float.map_err(|found| raise(Error::invalid(what, "a number", found)))
 }
 
@@ -307,7 +321,9 @@ mod outcomes {
     #[rhai_fn(get = "values", pure)]
     pub fn values(outcome: &mut Outcome) -> Array {
         let decided = outcome.0.actions.iter().flat_map(|a| &a.decided);
-        decided.map(|d| super::super::space::dynamic(&d.value)).collect()
+        decided
+            .map(|d| super::super::space::dynamic(&d.value))
+            .collect()
     }
 
     /// The network that was evaluated; `()` for an impossible one.
@@ -329,7 +345,13 @@ mod outcomes {
     }
 
     /// The outcome in a line.
-    #[rhai_fn(name = "to_string", name = "print", name = "to_debug", name = "debug", pure)]
+    #[rhai_fn(
+        name = "to_string",
+        name = "print",
+        name = "to_debug",
+        name = "debug",
+        pure
+    )]
     pub fn show(outcome: &mut Outcome) -> String {
         let trial = &outcome.0;
         let (number, name) = (trial.number, trial.architecture());
@@ -338,10 +360,14 @@ mod outcomes {
                 let (reward, params) = (trial.reward, trial.outcome.params);
                 let seconds = trial.outcome.seconds;
                 let from = if trial.cached { ", known already" } else { "" };
-                format!("trial {number}: {name}: accuracy {accuracy:.4}, reward {reward:.4}, {params} parameters, {seconds:.1} s{from}")
+                format!(
+                    "trial {number}: {name}: accuracy {accuracy:.4}, reward {reward:.4}, {params} parameters, {seconds:.1} s{from}"
+                )
             }
             (failure, _) => {
-                let failure = failure.as_ref().map_or("no accuracy".into(), ToString::to_string);
+                let failure = failure
+                    .as_ref()
+                    .map_or("no accuracy".into(), ToString::to_string);
                 format!("trial {number}: {name}: failed: {failure}")
             }
         }

@@ -1,6 +1,9 @@
 //! The Rhai bindings, one file per object, and the engine that holds them. The only room (with
 //! `repl/`) that names Rhai; the rooms below know nothing of scripts.
 
+// The code that Rhai's `export_module` generates unwraps, and takes its arguments by value.
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
+
 mod controller;
 mod data;
 mod diagnostic;
@@ -80,6 +83,9 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     BasicMapPackage::new().register_into_engine(&mut engine);
     BitFieldPackage::new().register_into_engine(&mut engine);
     refuse_sleep(&mut engine);
+    // Rhai's `log` is this for floats only.
+    engine.register_fn("log10", f64::log10);
+    engine.register_fn("log10", |n: i64| (n as f64).log10());
 
     space::register(&mut engine);
     data::register(&mut engine);
@@ -93,6 +99,9 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     engine.set_strict_variables(false);
     engine.set_fail_on_invalid_map_property(true);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, FUNCTION_DEPTH);
+    engine.set_max_string_size(16 << 20);
+    engine.set_max_array_size(2_000_000);
+    engine.set_max_map_size(100_000);
     engine.set_default_tag(Dynamic::from(host.clone()));
     engine.set_module_resolver(modules::Resolver::new(host.folder(), sources.clone()));
 

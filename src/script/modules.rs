@@ -11,7 +11,8 @@ use rhai::{
     Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared,
 };
 
-use super::Scripted;
+use super::{Scripted, raise};
+use crate::error::Error;
 
 type SharedModule = Shared<Module>;
 
@@ -49,12 +50,12 @@ impl Resolver {
         }
     }
 
-    /// The text of the module at `path`, or why there is none.
-    fn text(&self, path: &str) -> Result<String, String> {
+    /// The name in errors and the text of the module at `path`, or why there is none.
+    fn text(&self, path: &str) -> Result<(String, String), String> {
         if let Some(name) = path.strip_prefix("nas/") {
             let file = STDLIB.get_file(format!("nas/{name}.rhai"));
             let text = file.and_then(|file| file.contents_utf8());
-            return text.map(Into::into).ok_or_else(|| {
+            return text.map(|text| (path.into(), text.into())).ok_or_else(|| {
                 let modules = STDLIB.get_dir("nas").into_iter().flat_map(Dir::files);
                 let names = modules.map(|f| f.path().with_extension("").display().to_string());
                 let known: Vec<String> = names.collect();
@@ -67,7 +68,11 @@ impl Resolver {
             return Err("imports stay inside the script's folder".into());
         }
         let file = self.folder.join(relative).with_extension("rhai");
-        std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))
+        let name = file.display().to_string();
+        match std::fs::read_to_string(&file) {
+            Ok(text) => Ok((name, text)),
+            Err(e) => Err(format!("{name}: {e}")),
+        }
     }
 }
 
@@ -82,17 +87,21 @@ impl ModuleResolver for Resolver {
         if let Some(module) = self.compiled.lock().get(path) {
             return Ok(module.clone());
         }
-        let missing = |reason: String| {
-            let message = format!("{path} ({reason})");
-            EvalAltResult::ErrorModuleNotFound(message, position)
-        };
-        let text = self.text(path).map_err(missing)?;
-        self.sources.add(path, &text);
+        let (name, text) = self.text(path).map_err(|reason| {
+            let mut error = raise(Error::invalid(
+                "import",
+                "a module",
+                format!("'{path}': {reason}"),
+            ));
+            error.set_position(position);
+            error
+        })?;
+        self.sources.add(&name, &text);
         let in_module =
-            |error| Box::new(EvalAltResult::ErrorInModule(path.into(), error, position));
+            |error| Box::new(EvalAltResult::ErrorInModule(name.clone(), error, position));
         let parsed = engine.compile(&text);
         let mut ast = parsed.map_err(|error| in_module(Box::new(error.into())))?;
-        ast.set_source(path);
+        ast.set_source(&name);
         let module = Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?;
         let module: SharedModule = module.into();
         self.compiled.lock().insert(path.into(), module.clone());

@@ -95,7 +95,13 @@ mod graph {
     /// ```
     #[rhai_fn(return_raw)]
     pub fn input(shape: Array) -> Scripted<Node> {
-        let side = |n: &Dynamic| count("input: shape", n.as_int().unwrap_or(-1));
+        let side = |n: &Dynamic| {
+            let expected = "whole numbers from 1";
+            let invalid = |_| raise(Error::invalid("input: shape", expected, n));
+            n.as_int()
+                .map_err(invalid)
+                .and_then(|n| count("input: shape", n))
+        };
         let shape: Vec<usize> = shape.iter().map(side).collect::<Scripted<_>>()?;
         Node::input(&shape).map_err(raise)
     }
@@ -179,7 +185,8 @@ mod graph {
     #[rhai_fn(name = "dense", return_raw, pure)]
     pub fn dense_with(x: &mut Node, units: i64, options: Map) -> Scripted<Node> {
         let units = count("dense: units", units)?;
-        let options: DenseOptions = Options::new("dense", &options, &[&["bias"]])?.part(&["bias"])?;
+        let options: DenseOptions =
+            Options::new("dense", &options, &[&["bias"]])?.part(&["bias"])?;
         x.dense(units, &options).map_err(raise)
     }
 
@@ -194,13 +201,15 @@ mod graph {
     #[rhai_fn(name = "batch_norm", return_raw, pure)]
     pub fn batch_norm_with(x: &mut Node, options: Map) -> Scripted<Node> {
         const NAMES: &[&str] = &["momentum", "epsilon"];
-        let options: BatchNormOptions = Options::new("batch_norm", &options, &[NAMES])?.part(NAMES)?;
+        let options: BatchNormOptions =
+            Options::new("batch_norm", &options, &[NAMES])?.part(NAMES)?;
         x.batch_norm(&options).map_err(raise)
     }
 
     /// Drops each value with probability `rate` in training.
     #[rhai_fn(return_raw, pure)]
-    pub fn dropout(x: &mut Node, rate: f64) -> Scripted<Node> {
+    pub fn dropout(x: &mut Node, rate: Dynamic) -> Scripted<Node> {
+        let rate = super::super::manager::number("dropout: rate", &rate)?;
         x.dropout(rate).map_err(raise)
     }
 

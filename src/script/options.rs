@@ -46,7 +46,11 @@ impl Options {
         serde_path_to_error::deserialize(Json::Object(part)).map_err(|error| {
             let option = error.path().to_string();
             let (expected, found) = plain(&error.into_inner().to_string());
-            raise(Error::invalid(format!("option '{option}'"), expected, found))
+            raise(Error::invalid(
+                format!("option '{option}'"),
+                expected,
+                found,
+            ))
         })
     }
 }
@@ -54,6 +58,7 @@ impl Options {
 /// Splits serde's "invalid type: string \"ten\", expected usize" into what was expected and what
 /// was found, in a script's terms.
 fn plain(message: &str) -> (String, String) {
+    let message = message.replace('`', "'").replace("unknown variant ", "");
     let message = message.trim_start_matches("invalid type: ");
     let message = message.trim_start_matches("invalid value: ");
     let (found, expected) = match message.split_once(", expected ") {
@@ -66,5 +71,6 @@ fn plain(message: &str) -> (String, String) {
         "a boolean" | "bool" => "true or false",
         other => other,
     };
+    let found = if found == "sequence" { "a list" } else { found };
     (expected.into(), found.into())
 }

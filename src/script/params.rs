@@ -23,7 +23,11 @@ impl Params {
             let pair = pair.as_ref();
             let split = pair.split_once('=').filter(|(name, _)| !name.is_empty());
             let Some((name, value)) = split else {
-                return Err(Error::invalid("parameter", "name=value", format!("'{pair}'")));
+                return Err(Error::invalid(
+                    "parameter",
+                    "name=value",
+                    format!("'{pair}'"),
+                ));
             };
             if given.insert(name.to_string(), value.to_string()).is_some() {
                 let (kind, name) = ("parameter", name.to_string());
@@ -57,7 +61,10 @@ impl Params {
             let float = digits.parse::<f64>().ok().filter(|f| f.is_finite());
             ("a number", float.map(Dynamic::from))
         } else if default.is_bool() {
-            ("true or false", text.parse::<bool>().ok().map(Dynamic::from))
+            (
+                "true or false",
+                text.parse::<bool>().ok().map(Dynamic::from),
+            )
         } else if default.is_string() {
             ("a string", Some(text.into()))
         } else {
@@ -65,7 +72,8 @@ impl Params {
             let what = format!("parameter '{name}'");
             return Err(Error::invalid(what, expected, default.type_name()));
         };
-        let invalid = || Error::invalid(format!("parameter '{name}'"), expected, format!("'{text}'"));
+        let invalid =
+            || Error::invalid(format!("parameter '{name}'"), expected, format!("'{text}'"));
         value.map(Some).ok_or_else(invalid)
     }
 }

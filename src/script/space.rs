@@ -48,7 +48,11 @@ pub(super) fn value(dynamic: &Dynamic) -> Scripted<Value> {
         Ok(Value::Text(v.to_string()))
     } else {
         let expected = "an integer, float, string or boolean";
-        Err(raise(Error::invalid("state value", expected, dynamic.type_name())))
+        Err(raise(Error::invalid(
+            "state value",
+            expected,
+            dynamic.type_name(),
+        )))
     }
 }
 
@@ -77,7 +81,10 @@ fn describe(state: &State) -> Map {
     let fields: [(&str, Dynamic); 6] = [
         ("id", (state.id as i64).into()),
         ("name", state.name.clone().into()),
-        ("values", state.values.iter().map(dynamic).collect::<Array>().into()),
+        (
+            "values",
+            state.values.iter().map(dynamic).collect::<Array>().into(),
+        ),
         ("size", (state.size() as i64).into()),
         ("index_map", index_map.collect::<Map>().into()),
         ("value_map", value_map.collect::<Map>().into()),
@@ -252,7 +259,13 @@ mod space {
     }
 
     /// The space as a table.
-    #[rhai_fn(name = "to_string", name = "print", name = "to_debug", name = "debug", pure)]
+    #[rhai_fn(
+        name = "to_string",
+        name = "print",
+        name = "to_debug",
+        name = "debug",
+        pure
+    )]
     pub fn show(space: &mut Space) -> String {
         space.get().to_string().trim_end().into()
     }
@@ -273,14 +286,26 @@ mod actions {
             actions: actions.clone(),
             layer,
         };
-        (0..actions.layers()).map(layer).map(Dynamic::from).collect()
+        (0..actions.layers())
+            .map(layer)
+            .map(Dynamic::from)
+            .collect()
     }
 
     /// For each decision the probability of each of its values.
     #[rhai_fn(get = "probabilities", pure)]
     pub fn probabilities(actions: &mut Actions) -> Array {
-        let decision = |p: &Vec<f64>| p.iter().copied().map(Dynamic::from_float).collect::<Array>();
-        actions.probabilities().iter().map(|p| decision(p).into()).collect()
+        let decision = |p: &Vec<f64>| {
+            p.iter()
+                .copied()
+                .map(Dynamic::from_float)
+                .collect::<Array>()
+        };
+        actions
+            .probabilities()
+            .iter()
+            .map(|p| decision(p).into())
+            .collect()
     }
 
     /// The logarithm of the probability with which these actions were drawn.
@@ -308,13 +333,25 @@ mod actions {
     }
 
     /// Each layer, each state and each value's probability.
-    #[rhai_fn(name = "to_string", name = "print", name = "to_debug", name = "debug", pure)]
+    #[rhai_fn(
+        name = "to_string",
+        name = "print",
+        name = "to_debug",
+        name = "debug",
+        pure
+    )]
     pub fn show(actions: &mut Actions) -> String {
         actions.to_string().trim_end().into()
     }
 
     /// A layer as `kernel=3 filters=64`.
-    #[rhai_fn(name = "to_string", name = "print", name = "to_debug", name = "debug", pure)]
+    #[rhai_fn(
+        name = "to_string",
+        name = "print",
+        name = "to_debug",
+        name = "debug",
+        pure
+    )]
     pub fn show_layer(layer: &mut Layer) -> String {
         let decided = layer.actions.decided();
         let own = decided.filter(|(d, _)| d.layer == Some(layer.layer));

@@ -128,11 +128,21 @@ mod studies {
     }
 
     /// The study in a line.
-    #[rhai_fn(name = "to_string", name = "print", name = "to_debug", name = "debug", pure)]
+    #[rhai_fn(
+        name = "to_string",
+        name = "print",
+        name = "to_debug",
+        name = "debug",
+        pure
+    )]
     pub fn show(study: &mut StudyHandle) -> String {
         let study = study.0.lock();
         let best = study.best().and_then(|t| t.score);
         let best = best.map_or(String::new(), |score| format!(", best score {score:.4}"));
-        format!("Study '{}': {} trials{best}", study.name(), study.trials().len())
+        format!(
+            "Study '{}': {} trials{best}",
+            study.name(),
+            study.trials().len()
+        )
     }
 }

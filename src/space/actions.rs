@@ -57,9 +57,13 @@ impl Actions {
     pub fn from_values(space: &Arc<StateSpace>, values: &[Value]) -> Result<Self> {
         let choices = space.decisions(0).count();
         let per_layer = space.size() - choices;
-        let layered = values.len().checked_sub(choices).filter(|n| *n > 0);
-        let layers = layered.filter(|n| per_layer > 0 && n % per_layer == 0);
-        let Some(layers) = layers.map(|n| n / per_layer) else {
+        // Where every decision is a choice, the number of layers is of no account.
+        let layers = match values.len().checked_sub(choices) {
+            Some(0) if per_layer == 0 => Some(1),
+            Some(n) if n > 0 && per_layer > 0 && n % per_layer == 0 => Some(n / per_layer),
+            _ => None,
+        };
+        let Some(layers) = layers else {
             let expected = format!("{per_layer} values for each layer and {choices} for choices");
             let found = format!("{} values", values.len());
             return Err(Error::invalid("actions", expected, found));

@@ -5,7 +5,7 @@ mod folder;
 mod journal;
 
 pub use folder::RunFolder;
-pub use journal::{Journal, JOURNAL_FILE};
+pub use journal::{JOURNAL_FILE, Journal};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -173,7 +173,11 @@ impl Study {
     pub fn top(&self, n: usize) -> Vec<&Trial> {
         let mut ranked: Vec<&Trial> = self.trials.iter().filter(|t| t.score.is_some()).collect();
         // The sort is stable, so the earliest of equals stays first.
-        ranked.sort_by(|a, b| b.score.unwrap_or_default().total_cmp(&a.score.unwrap_or_default()));
+        ranked.sort_by(|a, b| {
+            b.score
+                .unwrap_or_default()
+                .total_cmp(&a.score.unwrap_or_default())
+        });
         let mut seen = std::collections::BTreeSet::new();
         ranked.retain(|t| seen.insert(t.digest));
         ranked.truncate(n);
@@ -185,6 +189,14 @@ impl Study {
         self.outcomes.get(digest)
     }
 
+    /// Keeps the outcome of the evaluation `digest`, so that it is never paid for again. A failure
+    /// may be of the moment (a time-out), so it is not kept.
+    pub fn keep(&mut self, digest: Digest, outcome: &Outcome) {
+        if outcome.failure.is_none() {
+            self.outcomes.insert(digest, outcome.clone());
+        }
+    }
+
     /// Adds a trial: to the journal first, then to memory and to the recorders.
     ///
     /// Returns whether it is the best so far.
@@ -194,10 +206,6 @@ impl Study {
     pub fn record(&mut self, trial: Trial) -> Result<bool> {
         if let Some((_, journal)) = &mut self.kept {
             journal.append(&trial)?;
-        }
-        // A failure may be of the moment (a time-out): only what was learnt is kept for good.
-        if let (Some(digest), None) = (trial.digest, &trial.outcome.failure) {
-            self.outcomes.insert(digest, trial.outcome.clone());
         }
         let best_so_far = self.best().and_then(|t| t.score);
         let is_best = trial.score.is_some() && trial.score > best_so_far;

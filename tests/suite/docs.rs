@@ -52,16 +52,25 @@ fn all_examples() -> Vec<Example> {
 #[test]
 fn every_example_runs() {
     let examples = all_examples();
-    assert!(examples.len() >= 25, "only {} examples were found", examples.len());
+    assert!(
+        examples.len() >= 25,
+        "only {} examples were found",
+        examples.len()
+    );
     let waiting = Mutex::new(examples.iter());
     let failed = Mutex::new(Vec::new());
     let work = || {
         loop {
-            let Some(example) = waiting.lock().unwrap().next() else { break };
+            let Some(example) = waiting.lock().unwrap().next() else {
+                break;
+            };
             let ran = Place::new().run_text(&example.text);
             if ran.code != Some(0) {
                 let Example { place, text } = example;
-                failed.lock().unwrap().push(format!("{place}\n{text}{}\n", ran.stderr));
+                failed
+                    .lock()
+                    .unwrap()
+                    .push(format!("{place}\n{text}{}\n", ran.stderr));
             }
         }
     };
@@ -70,5 +79,10 @@ fn every_example_runs() {
         scope.spawn(work);
     });
     let failed = failed.into_inner().unwrap();
-    assert!(failed.is_empty(), "{} examples fail:\n{}", failed.len(), failed.join("\n"));
+    assert!(
+        failed.is_empty(),
+        "{} examples fail:\n{}",
+        failed.len(),
+        failed.join("\n")
+    );
 }

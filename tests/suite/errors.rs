@@ -51,7 +51,8 @@ fn cases(text: &str) -> Vec<Case<'_>> {
 
 /// Files that are not text: the parts of CIFAR-10, as they are or damaged.
 fn fixture(place: &Place, name: &str) {
-    let read = |file: &str| fs::read(shared_data().join("cifar-10-batches-bin").join(file)).unwrap();
+    let read =
+        |file: &str| fs::read(shared_data().join("cifar-10-batches-bin").join(file)).unwrap();
     let mut batch = read("data_batch_1.bin");
     match name {
         "cut-cifar" => batch.truncate(17 * RECORD + 1000),
@@ -95,6 +96,7 @@ impl Case<'_> {
     /// What came back, in the form of the file.
     fn report(&self, ran: &Ran) -> String {
         let mut report = format!("exit {}\n{}", ran.code.unwrap_or(-1), ran.stderr);
+        report.truncate(report.trim_end().len());
         if self.expected.contains(OUTPUT) {
             write!(report, "\n{OUTPUT}\n{}", ran.stdout).unwrap();
         }
@@ -112,15 +114,28 @@ fn every_wrong_input_has_its_message() {
 
     if std::env::var_os("UPDATE_ERRORS").is_some() {
         let block = |(case, report): (&Case, &String)| {
-            format!("=== {}\n{}\n---\n{report}\n", case.name, case.input.join("\n"))
+            format!(
+                "=== {}\n{}\n---\n{report}\n",
+                case.name,
+                case.input.join("\n")
+            )
         };
         let blocks: Vec<_> = cases.iter().zip(&reports).map(block).collect();
         fs::write(path, blocks.join("\n")).unwrap();
         return;
     }
     let mut wrong = String::new();
-    for (case, report) in cases.iter().zip(&reports).filter(|(case, r)| case.expected != **r) {
-        write!(wrong, "=== {}\n{report}\n--- expected\n{}\n\n", case.name, case.expected).unwrap();
+    for (case, report) in cases
+        .iter()
+        .zip(&reports)
+        .filter(|(case, r)| case.expected != **r)
+    {
+        write!(
+            wrong,
+            "=== {}\n{report}\n--- expected\n{}\n\n",
+            case.name, case.expected
+        )
+        .unwrap();
     }
     assert!(wrong.is_empty(), "messages differ:\n{wrong}");
 }
@@ -130,7 +145,12 @@ fn no_message_is_a_panic_or_a_stack_trace() {
     let text = fs::read_to_string(repository(CASES)).unwrap();
     for case in cases(&text) {
         for sign in ["panicked", "RUST_BACKTRACE", "thread 'main'", "src/"] {
-            assert!(!case.expected.contains(sign), "{}: {}", case.name, case.expected);
+            assert!(
+                !case.expected.contains(sign),
+                "{}: {}",
+                case.name,
+                case.expected
+            );
         }
     }
 }
@@ -154,8 +174,84 @@ fn a_gpu_that_is_not_there_is_one_line_with_the_devices_that_are() {
         let asked = if device == "cuda" { "cuda:0" } else { device };
         let opening = format!("error: device '{asked}' is not available: ");
         assert!(ran.stderr.starts_with(&opening), "{}", ran.stderr);
-        assert!(ran.stderr.ends_with("cpu"), "the list ends with the CPU: {}", ran.stderr);
+        assert!(
+            ran.stderr.ends_with("cpu"),
+            "the list ends with the CPU: {}",
+            ran.stderr
+        );
         assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+    }
+}
+
+#[test]
+fn a_script_error_points_at_its_place_in_the_source_line() {
+    let place = Place::new();
+    place.write(
+        "search.rhai",
+        "let space = StateSpace();\nspace.add_sate(\"kernel\");\n",
+    );
+    let ran = place.run(&["-q", "search.rhai"]);
+    let lines: Vec<_> = ran.stderr.lines().collect();
+    let source = lines
+        .iter()
+        .position(|line| line.contains("space.add_sate"))
+        .unwrap();
+    let column = |line: &str, found: &str| line.find(found).map(|at| line[..at].chars().count());
+    let pointed = lines[source + 1];
+    let carets = pointed.chars().filter(|c| "─┬^".contains(*c)).count();
+    assert_eq!(
+        carets,
+        "add_sate".len(),
+        "no caret below the source line:\n{}",
+        ran.stderr
+    );
+    let first = pointed.chars().position(|c| "─┬^".contains(c));
+    assert_eq!(first, column(lines[source], "add_sate"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_import_that_fails_says_why() {
+    for (path, reason) in [
+        (
+            "nas/reinforced",
+            "the standard library has nas/random, nas/reinforce",
+        ),
+        ("../secrets", "imports stay inside the script's folder"),
+        ("recipes/mine", "No such file or directory"),
+    ] {
+        let ran = Place::new().run_text(&format!("import \"{path}\" as mine;"));
+        assert_eq!(ran.code, Some(1));
+        assert!(
+            ran.stderr.contains(path) && ran.stderr.contains(reason),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn numbers_beyond_all_reason_never_panic() {
+    for script in [
+        r#"
+        let data = dataset("digits", #{ train: 100, validation: 50 });
+        let manager = NetworkManager(data, #{ epochs: 1, timeout: 1e300 });
+        manager.evaluate(input([1, 8, 8]).flatten().dense(10));
+        "#,
+        r#"
+        for trial in trials(9223372036854775807) {
+            for i in 0..10_000_000 { }
+            if trial == 2 { break; }
+        }
+        "#,
+        "StateSpace()[0];",
+        "input([1, 8, 8]).conv2d(9223372036854775807, 3);",
+        "synthetic(#{ samples: 9223372036854775807 });",
+        "fn deeper(n) { deeper(n + 1) } deeper(0);",
+        "study.top(9223372036854775807);",
+    ] {
+        let ran = Place::new().run_text(script);
+        let ended = matches!(ran.code, Some(0 | 1)) && !ran.stderr.contains("panicked");
+        assert!(ended, "{script}\n{:?}: {}", ran.code, ran.stderr);
     }
 }

@@ -70,7 +70,7 @@ impl Place {
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
-        self.ran(self.command(args).output().unwrap())
+        self.ran(&self.command(args).output().unwrap())
     }
 
     /// Runs `script` from standard input.
@@ -79,12 +79,12 @@ impl Place {
         let mut input = child.stdin.take().unwrap();
         input.write_all(script.as_bytes()).unwrap();
         drop(input);
-        self.ran(child.wait_with_output().unwrap())
+        self.ran(&child.wait_with_output().unwrap())
     }
 
     /// What came of a command, with `<dir>`, `<home>` and `<shared>` in place of the paths that
     /// differ from one machine or run to the next.
-    pub fn ran(&self, output: Output) -> Ran {
+    pub fn ran(&self, output: &Output) -> Ran {
         let places = [
             (self.folder.path().to_path_buf(), "<dir>"),
             (self.home.path().to_path_buf(), "<home>"),
@@ -126,7 +126,11 @@ impl Ran {
     /// Asserts that the line that opens with `label` is there, and returns the rest of it.
     #[track_caller]
     pub fn line(&self, label: &str) -> &str {
-        let line = self.stdout.lines().find_map(|line| line.strip_prefix(label));
-        line.unwrap_or_else(|| panic!("no line '{label}…' in\n{}", self.stdout)).trim()
+        let line = self
+            .stdout
+            .lines()
+            .find_map(|line| line.strip_prefix(label));
+        line.unwrap_or_else(|| panic!("no line '{label}…' in\n{}", self.stdout))
+            .trim()
     }
 }

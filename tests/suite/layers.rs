@@ -23,20 +23,41 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "repl", "script", "report", "manager", "study", "controller", "child", "data",
-            "evaluation", "network", "space", "device",
+            "repl",
+            "script",
+            "report",
+            "manager",
+            "study",
+            "controller",
+            "child",
+            "data",
+            "evaluation",
+            "network",
+            "space",
+            "device",
         ],
     ),
     ("repl", &["script", "study"]),
     (
         "script",
         &[
-            "report", "manager", "study", "controller", "child", "data", "evaluation", "network",
-            "space", "device",
+            "report",
+            "manager",
+            "study",
+            "controller",
+            "child",
+            "data",
+            "evaluation",
+            "network",
+            "space",
+            "device",
         ],
     ),
     ("report", &["study", "evaluation"]),
-    ("manager", &["child", "data", "study", "evaluation", "network", "space"]),
+    (
+        "manager",
+        &["child", "data", "study", "evaluation", "network", "space"],
+    ),
     ("study", &["evaluation", "space", "network"]),
     ("controller", &["space", "device"]),
     ("child", &["network", "data", "device", "evaluation"]),
@@ -132,10 +153,14 @@ fn violations(room: &str, source: &str) -> Vec<String> {
 
 /// The Rust files below `folder`.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
     let below = folders.iter().flat_map(|folder| self::files(folder));
-    let files = files.into_iter().filter(|f| f.extension().is_some_and(|e| e == "rs"));
+    let files = files
+        .into_iter()
+        .filter(|f| f.extension().is_some_and(|e| e == "rs"));
     files.chain(below).collect()
 }
 
@@ -147,10 +172,19 @@ fn arrows_point_down_only() {
     for file in files(&src) {
         let inside = file.strip_prefix(&src).unwrap();
         let first = inside.components().next().unwrap().as_os_str();
-        let room = Path::new(first).file_stem().unwrap().to_str().unwrap().to_string();
+        let room = Path::new(first)
+            .file_stem()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_string();
         let source = fs::read_to_string(&file).unwrap();
         let found = violations(&room, &source);
-        wrong.extend(found.into_iter().map(|v| format!("{}: {v}", inside.display())));
+        wrong.extend(
+            found
+                .into_iter()
+                .map(|v| format!("{}: {v}", inside.display())),
+        );
         rooms.insert(room);
     }
     assert!(rooms.len() >= 15, "few rooms were read: {rooms:?}");
@@ -160,23 +194,53 @@ fn arrows_point_down_only() {
 #[test]
 fn a_wrong_arrow_is_caught() {
     let caught = |room, source| violations(room, source).join("; ");
-    assert_eq!(caught("network", "use crate::child::train;"), "network uses child");
     assert_eq!(
-        caught("child", "use crate::{\n    data::{Dataset, Split},\n    manager::Executor,\n};"),
+        caught("network", "use crate::child::train;"),
+        "network uses child"
+    );
+    assert_eq!(
+        caught(
+            "child",
+            "use crate::{\n    data::{Dataset, Split},\n    manager::Executor,\n};"
+        ),
         "child uses manager"
     );
-    assert_eq!(caught("data", "fn f() { crate::script::run() }"), "data uses script");
+    assert_eq!(
+        caught("data", "fn f() { crate::script::run() }"),
+        "data uses script"
+    );
     assert_eq!(caught("study", "use rhai::Dynamic;"), "study names rhai");
-    assert_eq!(caught("space", "use burn::tensor::Tensor;"), "space names burn");
-    assert_eq!(caught("space", "use crate::arrays::Array;"), "space uses arrays");
-    assert_eq!(caught("attic", ""), "the room 'attic' has no row in the table");
+    assert_eq!(
+        caught("space", "use burn::tensor::Tensor;"),
+        "space names burn"
+    );
+    assert_eq!(
+        caught("space", "use crate::arrays::Array;"),
+        "space uses arrays"
+    );
+    assert_eq!(
+        caught("attic", ""),
+        "the room 'attic' has no row in the table"
+    );
 }
 
 #[test]
 fn a_right_arrow_passes() {
     let passes = |room, source| assert_eq!(violations(room, source), Vec::<String>::new());
-    passes("manager", "use crate::{child::Weights, study::{Study, Trial}};");
-    passes("network", "use crate::error::Result;\nuse crate::network::op::Op;");
-    passes("study", "/// Followed by [`report`](crate::report).\n// crate::report");
-    passes("script", "use rhai::plugin::*;\nuse crate::report::progress::Progress;");
+    passes(
+        "manager",
+        "use crate::{child::Weights, study::{Study, Trial}};",
+    );
+    passes(
+        "network",
+        "use crate::error::Result;\nuse crate::network::op::Op;",
+    );
+    passes(
+        "study",
+        "/// Followed by [`report`](crate::report).\n// crate::report",
+    );
+    passes(
+        "script",
+        "use rhai::plugin::*;\nuse crate::report::progress::Progress;",
+    );
 }

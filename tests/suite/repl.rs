@@ -17,13 +17,17 @@ const UP: &str = "\x1b[A";
 
 struct Terminal {
     session: OsSession,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Terminal {
     /// Starts a session, and waits for its first prompt.
     fn start() -> Self {
-        let home = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap())
+    }
+
+    /// Starts a session with a home folder, which may hold the history of an earlier one.
+    fn start_in(home: TempDir) -> Self {
         let mut command = Command::new(NAS_SCRIPT);
         command
             .env("HOME", home.path())
@@ -33,10 +37,7 @@ impl Terminal {
             .env("TERM", "xterm");
         let mut session = OsSession::spawn(command).unwrap();
         session.set_expect_timeout(Some(Duration::from_secs(20)));
-        let mut terminal = Self {
-            session,
-            _home: home,
-        };
+        let mut terminal = Self { session, home };
         terminal.sees("nas-script .* on cpu");
         terminal.sees(PROMPT);
         terminal
@@ -66,13 +67,14 @@ impl Terminal {
         self.sees(PROMPT);
     }
 
-    /// Ends the session, and asserts its exit code 0.
+    /// Ends the session, asserts its exit code 0, and returns the home folder.
     #[track_caller]
-    fn leave(mut self, keys: &str) {
+    fn leave(mut self, keys: &str) -> TempDir {
         self.press(keys);
         self.session.expect(Eof).unwrap();
         let status = self.session.get_process().wait().unwrap();
         assert!(matches!(status, WaitStatus::Exited(_, 0)), "{status:?}");
+        self.home
     }
 }
 
@@ -137,7 +139,12 @@ fn the_up_arrow_recalls_the_last_line() {
     terminal.press(UP);
     terminal.sees("40 \\+ 2");
     terminal.enter("", "\n42\r\n");
-    terminal.leave(CTRL_D);
+
+    let mut next_day = Terminal::start_in(terminal.leave(CTRL_D));
+    next_day.press(UP);
+    next_day.sees("40 \\+ 2");
+    next_day.enter("", "\n42\r\n");
+    next_day.leave(CTRL_D);
 }
 
 #[test]

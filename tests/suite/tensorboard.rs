@@ -56,7 +56,9 @@ fn tensorboard_reads_every_scalar_by_name() {
     let losses = (1..=6).map(|state| format!("state_{state}_ce_loss"));
     let child = ["child/accuracy", "child/loss", "child/reward"].map(String::from);
     for tag in controller.chain(losses).chain(child) {
-        let line = found.lines().find(|line| line.starts_with(&format!("{tag} ")));
+        let line = found
+            .lines()
+            .find(|line| line.starts_with(&format!("{tag} ")));
         let expected = format!("{tag} 1,2,3 True");
         assert_eq!(line, Some(expected.as_str()), "all scalars:\n{found}");
     }

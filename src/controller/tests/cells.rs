@@ -15,7 +15,12 @@ fn sigmoid(x: f64) -> f64 {
 
 /// A row vector times a matrix of `columns` columns, given row by row.
 fn product(row: &[f64], matrix: &[f64], columns: usize) -> Vec<f64> {
-    let column = |c: usize| row.iter().enumerate().map(|(r, x)| x * matrix[r * columns + c]).sum();
+    let column = |c: usize| {
+        row.iter()
+            .enumerate()
+            .map(|(r, x)| x * matrix[r * columns + c])
+            .sum()
+    };
     (0..columns).map(column).collect()
 }
 
@@ -24,7 +29,9 @@ fn product(row: &[f64], matrix: &[f64], columns: usize) -> Vec<f64> {
 fn two_steps(cell: CellKind) -> (Vec<Vec<f64>>, [Vec<f64>; 2], [Vec<f64>; 2]) {
     let mut rng = Seed(5).stream("cells");
     let mut draw = |n: usize| -> Vec<f64> {
-        (0..n).map(|_| f64::from(rng.random_range(-1.0f32..1.0))).collect()
+        (0..n)
+            .map(|_| f64::from(rng.random_range(-1.0f32..1.0)))
+            .collect()
     };
     let specs = cell.specs(INPUTS, CELLS);
     let weights: Vec<Vec<f64>> = specs
@@ -58,7 +65,10 @@ fn check(cell: CellKind, step: impl Fn(&[Vec<f64>], &[f64], &mut Vec<f64>, &mut 
     for (input, output) in inputs.iter().zip(outputs) {
         step(&weights, input, &mut h, &mut c);
         for (expected, found) in h.iter().zip(&output) {
-            assert!((expected - found).abs() < 1e-6, "{cell:?}: {found} for {expected}");
+            assert!(
+                (expected - found).abs() < 1e-6,
+                "{cell:?}: {found} for {expected}"
+            );
         }
     }
 }

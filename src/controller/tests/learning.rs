@@ -6,9 +6,17 @@ use super::*;
 /// from the larger kernel, with a small interaction of neighbours; the best is all (3, 64).
 fn accuracy(indices: &[usize]) -> f64 {
     let layers: Vec<(usize, usize)> = indices.chunks(2).map(|c| (c[0], c[1])).collect();
-    let own = layers.iter().map(|&(k, f)| 0.03 * k as f64 + 0.02 * f as f64);
+    let own = layers
+        .iter()
+        .map(|&(k, f)| 0.03 * k as f64 + 0.02 * f as f64);
     let pairs = layers.windows(2);
-    let pairs = pairs.map(|w| if w[0].0 == 1 && w[1].1 == 2 { 0.02 } else { 0.0 });
+    let pairs = pairs.map(|w| {
+        if w[0].0 == 1 && w[1].1 == 2 {
+            0.02
+        } else {
+            0.0
+        }
+    });
     0.4 + own.sum::<f64>() + pairs.sum::<f64>()
 }
 
@@ -45,9 +53,16 @@ fn trained(mode: Mode, seed: u64) -> Controller {
 fn reinforce_finds_the_best_of_a_table() {
     let best = Actions::given(space(), 4, best());
     let uniform = 1.0 / space().cardinality(4) as f64;
-    let probability = |seed| trained(Mode::Reinforce, seed).probability_of(&best).unwrap();
+    let probability = |seed| {
+        trained(Mode::Reinforce, seed)
+            .probability_of(&best)
+            .unwrap()
+    };
     let probabilities: Vec<f64> = (0..10).map(probability).collect();
-    let learnt = probabilities.iter().filter(|p| **p > 10.0 * uniform).count();
+    let learnt = probabilities
+        .iter()
+        .filter(|p| **p > 10.0 * uniform)
+        .count();
     assert!(learnt >= 9, "{learnt} of 10: {probabilities:?}");
 }
 

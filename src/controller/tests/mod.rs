@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::space::Value;
+use crate::space::{Source, Value};
 
 mod cells;
 mod gradients;
@@ -100,7 +100,9 @@ fn a_mini_batch_updates_when_it_is_full() {
     );
     for round in 1..=6 {
         let actions = controller.get_action(None).unwrap();
-        controller.store_rollout(&actions, f64::from(round)).unwrap();
+        controller
+            .store_rollout(&actions, f64::from(round))
+            .unwrap();
         let update = controller.train_step().unwrap();
         assert_eq!(update.is_some(), round % 3 == 0, "round {round}");
     }
@@ -146,15 +148,22 @@ fn wrong_use_says_what_was_expected() {
 }
 
 #[test]
-fn an_update_that_would_not_be_finite_changes_nothing() {
-    let mut controller = controller(config(Mode::Reinforce), 0);
-    let actions = controller.get_action(None).unwrap();
-    controller.store_rollout(&actions, 0.0).unwrap();
-    controller.train_step().unwrap();
-    let before = controller.weights().unwrap();
-    controller.store_rollout(&actions, 1e39).unwrap();
-    let error = controller.train_step().unwrap_err().to_string();
-    assert!(error.contains("expected a finite loss and gradient"), "{error}");
-    assert_eq!(controller.weights().unwrap(), before);
-    assert_eq!(controller.step(), 1);
+fn an_update_that_would_not_be_finite_changes_nothing_and_blocks_nothing() {
+    for (mode, reward) in [(Mode::Reinforce, 1e39), (Mode::Original, 1e30)] {
+        let mut controller = controller(config(mode), 0);
+        let actions = controller.get_action(None).unwrap();
+        controller.store_rollout(&actions, 0.01).unwrap();
+        controller.train_step().unwrap();
+        let before = controller.weights().unwrap();
+        controller.store_rollout(&actions, reward).unwrap();
+        let error = controller.train_step().unwrap_err().to_string();
+        assert!(
+            error.contains("expected a finite loss and gradient"),
+            "{error}"
+        );
+        assert_eq!(controller.weights().unwrap(), before, "{mode:?}");
+        controller.store_rollout(&actions, 0.02).unwrap();
+        controller.train_step().unwrap();
+        assert_eq!(controller.step(), 2, "{mode:?}");
+    }
 }

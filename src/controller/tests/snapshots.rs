@@ -17,7 +17,11 @@ fn rounds(controller: &mut Controller, n: usize) -> Vec<(Vec<usize>, f64)> {
 #[test]
 fn a_restored_controller_goes_on_exactly() {
     let folder = tempfile::tempdir().unwrap();
-    for (mode, batch_size) in [(Mode::Reinforce, 1), (Mode::Reinforce, 4), (Mode::Original, 1)] {
+    for (mode, batch_size) in [
+        (Mode::Reinforce, 1),
+        (Mode::Reinforce, 4),
+        (Mode::Original, 1),
+    ] {
         let path = folder.path().join("controller.safetensors");
         let config = ControllerConfig {
             batch_size,
@@ -62,7 +66,10 @@ fn a_file_that_does_not_fit_says_what_differs() {
         load(Arc::new(other), 4, defaults()),
         "c: state 'filters' has values [16, 32], the file's has [16, 32, 64]"
     );
-    assert_eq!(load(space(), 3, defaults()), "c: layers is 3, the file's is 4");
+    assert_eq!(
+        load(space(), 3, defaults()),
+        "c: layers is 3, the file's is 4"
+    );
     let gru = ControllerConfig {
         cell: CellKind::Gru,
         ..defaults()
