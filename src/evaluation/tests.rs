@@ -82,10 +82,10 @@ fn settings_outside_their_range_are_refused() {
         "option 'learning_rate': expected a number above 0, found -1"
     );
     assert!(refused(|c| c.learning_rate = f64::INFINITY).contains("found inf"));
-    assert!(refused(|c| c.label_smoothing = 1.0).starts_with("label_smoothing"));
-    assert!(refused(|c| c.weight_decay = f64::NAN).starts_with("weight_decay"));
-    assert!(refused(|c| c.step_gamma = 0.0).starts_with("step_gamma"));
-    assert!(refused(|c| c.momentum = 1.5).starts_with("momentum"));
+    assert!(refused(|c| c.label_smoothing = 1.0).starts_with("option 'label_smoothing'"));
+    assert!(refused(|c| c.weight_decay = f64::NAN).starts_with("option 'weight_decay'"));
+    assert!(refused(|c| c.step_gamma = 0.0).starts_with("option 'step_gamma'"));
+    assert!(refused(|c| c.momentum = 1.5).starts_with("option 'momentum'"));
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn failures_are_outcomes() {
     );
     assert_eq!(
         failure(&refused).to_string(),
-        "invalid: epochs: expected a positive integer, found 0"
+        "invalid: option 'epochs': expected a whole number from 1, found 0"
     );
 
     let flat = Node::input(&[1, 8, 8]).unwrap().flatten().unwrap();
@@ -315,39 +315,4 @@ fn weights_of_another_network_and_broken_files_are_refused() {
         weights.save(folder.path().join("no/such/folder")),
         Err(Error::Io { .. })
     ));
-}
-
-/// `cargo test --lib child:: -- --ignored --nocapture throughput`
-#[test]
-#[ignore = "a measurement"]
-fn throughput() {
-    let options = SyntheticOptions {
-        shape: [3, 32, 32],
-        samples: 1_500,
-        ..SyntheticOptions::default()
-    };
-    let data = synthetic(&options, &DataOptions::default()).unwrap();
-    let mut x = Node::input(&[3, 32, 32]).unwrap();
-    for _ in 0..4 {
-        x = x
-            .conv2d(32, [3, 3], &Conv2dOptions::default())
-            .unwrap()
-            .activation(Activation::Relu);
-    }
-    let x = x
-        .global_avg_pool()
-        .unwrap()
-        .dense(4, &DenseOptions::default())
-        .unwrap();
-    let config = TrainingConfig {
-        epochs: 2,
-        ..TrainingConfig::default()
-    };
-    let network = Network::from_output(&x).unwrap();
-    let outcome = train(&ask(network, config), &data, &device(), &control())
-        .unwrap()
-        .outcome;
-    for epoch in outcome.history {
-        println!("{:.0} images/s", data.train().len() as f64 / epoch.seconds);
-    }
 }
