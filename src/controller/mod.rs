@@ -1,8 +1,8 @@
 //! The controller: a recurrent policy over a space's decisions, and its update rules. Knows nothing
 //! of networks, children or scripts.
 //!
-//! Read an update top to bottom in [`reinforce`] (the paper's) or [`original`] (the Keras
-//! project's); the network is in [`policy`], every hyper-parameter in [`config`].
+//! Read an update top to bottom in `reinforce` (the paper's) or `original` (the Keras
+//! project's); the network is in `policy`, every hyper-parameter in `config`.
 
 mod cell;
 mod config;

@@ -71,6 +71,12 @@ fn plain(message: &str) -> (String, String) {
         "a boolean" | "bool" => "true or false",
         other => other,
     };
-    let found = if found == "sequence" { "a list" } else { found };
+    let bare = found.strip_prefix("integer ");
+    let bare = bare.or_else(|| found.strip_prefix("floating point "));
+    let found = match (found, bare) {
+        ("sequence", _) => "a list",
+        (_, Some(number)) => number.trim_matches('\''),
+        _ => found,
+    };
     (expected.into(), found.into())
 }
