@@ -12,6 +12,7 @@ use super::options::Options;
 use super::space::{Space, count};
 use super::{Host, Scripted, raise};
 use crate::controller::{Controller, ControllerConfig, Update, discount_rewards};
+use crate::error::Error;
 use crate::space::Actions;
 
 /// The file a controller is kept in, in a run's folder.
@@ -219,11 +220,16 @@ mod controllers {
         baseline.map_or(Dynamic::UNIT, Dynamic::from_float)
     }
 
-    /// Saves weights, optimizer, baseline, random state and step in one file, below the script's
-    /// folder.
+    /// Saves weights, optimizer, baseline, random state and step in one `.safetensors` file below
+    /// the script's folder.
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn save(ctx: NativeCallContext, controller: &mut Policy, path: &str) -> Scripted<()> {
         let path = Host::of(&ctx)?.inside(path).map_err(raise)?;
+        // No script may overwrite another kind of file.
+        if path.extension().is_none_or(|ending| ending != "safetensors") {
+            let expected = "a file name that ends in .safetensors";
+            return Err(raise(Error::invalid("save", expected, path.display())));
+        }
         controller.0.controller.lock().save(&path).map_err(raise)
     }
 
