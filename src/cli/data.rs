@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::data::{self, DataOptions, DataPaths};
 use crate::error::Result;
+use crate::report::progress::say;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -46,7 +47,7 @@ pub(super) fn run(command: Command) -> Result<()> {
         Command::Show { name, place } => {
             let paths = DataPaths::new(place.data_dir);
             let data = data::load(&name, &DataOptions::default(), &paths)?;
-            println!("{}", data.summary().trim_end());
+            say(data.summary().trim_end());
             Ok(())
         }
         Command::Fetch { name, url, place } => {
@@ -62,7 +63,10 @@ fn list(paths: &DataPaths) {
             (false, Some(path)) => path.display().to_string(),
             (false, None) => format!("not here: `nas-script data fetch {}`", set.name),
         };
-        println!("{:<14} {}\n{:<14} {found}", set.name, set.about, "");
+        say(&format!(
+            "{:<14} {}\n{:<14} {found}",
+            set.name, set.about, ""
+        ));
     }
 }
 
@@ -80,6 +84,6 @@ fn fetch(name: &str, url: Option<&str>, paths: &DataPaths) -> Result<()> {
         bar.set_position(progress.received);
     });
     bar.finish_and_clear();
-    println!("{name}: {}", path?.display());
+    say(&format!("{name}: {}", path?.display()));
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `nas-script devices`: what can compute here.
 
 use crate::device;
+use crate::report::progress::say;
 
 pub(super) fn list() {
     for compute in device::available() {
@@ -9,18 +10,20 @@ pub(super) fn list() {
             _ if compute.gpu => "",
             _ => "  software driver: `auto` passes it over",
         };
-        println!(
+        say(&format!(
             "{:<8} {}{note}",
             compute.selector.to_string(),
             compute.description
-        );
+        ));
     }
     for (feature, built) in [
         ("cuda", cfg!(feature = "cuda")),
         ("wgpu", cfg!(feature = "wgpu")),
     ] {
         if !built {
-            println!("({feature}: not in this build; build with `--features {feature}`)");
+            say(&format!(
+                "({feature}: not in this build; build with `--features {feature}`)"
+            ));
         }
     }
 }

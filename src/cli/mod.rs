@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use tracing_subscriber::EnvFilter;
+
 use crate::device::Selector;
 use crate::error::{Error, Result};
 use crate::script::{Diagnostic, Sources};
@@ -92,8 +94,11 @@ const INTERRUPTED: u8 = 130;
 pub fn main() -> ExitCode {
     // Usage errors of clap exit with 2 as well.
     let cli = Cli::parse();
+    // What a driver says while it is looked for is no news, unless it is asked for.
+    let filter = EnvFilter::try_from_env("NAS_SCRIPT_LOG");
+    let quiet = || EnvFilter::new("error,wgpu_hal=off,wgpu_core=off,naga=off");
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_env("NAS_SCRIPT_LOG"))
+        .with_env_filter(filter.unwrap_or_else(|_| quiet()))
         .with_writer(std::io::stderr)
         .init();
     match dispatch(cli) {
@@ -159,5 +164,7 @@ fn interrupt_flag() -> Arc<AtomicBool> {
 
 /// Reads a script, whatever its path is.
 fn read_script(path: &std::path::Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(Error::io("read script", path))
+    let text = std::fs::read_to_string(path).map_err(Error::io("read script", path))?;
+    // Editors on Windows put a byte-order mark first.
+    Ok(text.trim_start_matches('\u{feff}').to_string())
 }

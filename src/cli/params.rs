@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::{Ending, read_script};
+use crate::report::progress::say;
 use crate::script::{self, Sources};
 
 pub(super) fn list(path: &Path) -> Result<(), Ending> {
@@ -11,7 +12,7 @@ pub(super) fn list(path: &Path) -> Result<(), Ending> {
     let declared = script::parse(&sources, path, &text);
     let declared = declared.map_err(|d| Ending::Script(Box::new(d), sources))?;
     if declared.is_empty() {
-        println!("{} has no parameters", path.display());
+        say(&format!("{} has no parameters", path.display()));
     }
     let width = |text: fn(&script::Declared) -> &str| {
         let widths = declared.iter().map(|d| text(d).chars().count());
@@ -19,7 +20,7 @@ pub(super) fn list(path: &Path) -> Result<(), Ending> {
     };
     let (names, defaults) = (width(|d| &d.name), width(|d| &d.default));
     for script::Declared { name, default, doc } in &declared {
-        println!("{name:<names$}  {default:<defaults$}  {doc}");
+        say(&format!("{name:<names$}  {default:<defaults$}  {doc}"));
     }
     Ok(())
 }

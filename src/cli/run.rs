@@ -8,7 +8,7 @@ use crate::device;
 use crate::error::Result;
 use crate::manager::BEST_WEIGHTS_FILE;
 use crate::report::history::{HISTORY_FILE, History};
-use crate::report::progress::Progress;
+use crate::report::progress::{Progress, say, warn};
 use crate::report::tensorboard::Events;
 use crate::script::{self, Host, Params, Session, Sources};
 use crate::seed::Seed;
@@ -37,7 +37,7 @@ pub(super) fn script(path: &Path, args: RunArgs) -> Result<(), Ending> {
     };
     let study = Study::in_folder(&name, Seed(args.seed), run.clone(), recorders(&run)?)?;
     if !args.quiet {
-        eprintln!("device: {compute}, seed: {}", args.seed);
+        warn(&format!("device: {compute}, seed: {}", args.seed));
     }
     let host = Host::new(Session {
         device: compute.device,
@@ -73,11 +73,14 @@ fn summarise(host: &Host, run: &RunFolder) {
     if let Some(best) = study.best() {
         let (number, of) = (best.number, study.trials().len());
         let score = best.score.unwrap_or_default();
-        println!(
+        say(&format!(
             "best of {of} trials: trial {number}, {}, score {score:.4}",
             best.architecture()
-        );
-        println!("weights: {}", run.file(BEST_WEIGHTS_FILE).display());
+        ));
+        say(&format!(
+            "weights: {}",
+            run.file(BEST_WEIGHTS_FILE).display()
+        ));
     }
-    println!("kept in: {}", run.path().display());
+    say(&format!("kept in: {}", run.path().display()));
 }

@@ -90,7 +90,7 @@ pub struct ControllerConfig {
     pub learning_rate: Option<f64>,
     /// Original: the label of the cross-entropy. Default `"encoding"`.
     pub labels: Labels,
-    /// Reinforce: rollouts per update, 1 to 65536. Default 1.
+    /// Reinforce: the least number of rollouts an update learns from, 1 to 65536. Default 1.
     pub batch_size: usize,
     /// Reinforce: share of the old value in the moving average of rewards, 0 to below 1. Default
     /// 0.9.

@@ -31,10 +31,10 @@ pub(super) fn sample(probabilities: &[f64], draw: f64) -> usize {
 }
 
 impl Controller {
-    /// One update from a mini-batch of rollouts.
+    /// One update from all rollouts that are stored.
     pub(super) fn reinforce_step(&mut self) -> Result<Update> {
         // A batch that cannot be learnt from is used up as well: it must not block the next.
-        let batch: Vec<Rollout> = self.rollouts.drain(..self.config.batch_size).collect();
+        let batch: Vec<Rollout> = std::mem::take(&mut self.rollouts);
         let mean = batch.iter().map(|r| r.reward).sum::<f64>() / batch.len() as f64;
         let before = self.baseline.unwrap_or(mean);
         let advantages: Vec<f64> = batch.iter().map(|r| r.reward - before).collect();

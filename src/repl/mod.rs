@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use rhai::{AST, Dynamic, Engine, ParseErrorType, Scope};
+use rhai::{AST, Dynamic, Engine, ParseErrorType, Scope, Stmt};
 use rustyline::completion::Completer;
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
@@ -148,8 +148,17 @@ impl<'a> Repl<'a> {
         let ast = script::compile(&self.engine, self.sources, path, line)?;
         let whole = self.functions.merge(&ast);
         let value = script::evaluate(&self.engine, &mut self.scope, &whole, NAME);
-        // Functions stay; statements have been run.
-        self.functions = whole.clone_functions_only();
+        // Functions and imports stay; other statements have been run.
+        self.functions = match &value {
+            Ok(_) => {
+                let statements = whole.statements().iter();
+                let imports = statements
+                    .filter(|s| matches!(s, Stmt::Import(..)))
+                    .cloned();
+                AST::new(imports.collect::<Vec<_>>(), whole.shared_lib().clone())
+            }
+            Err(_) => self.functions.clone(),
+        };
         value
     }
 

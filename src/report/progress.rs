@@ -1,6 +1,6 @@
 //! The live line of a run in the terminal; plain lines where there is no terminal.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -67,7 +67,7 @@ impl Progress {
                 bar.set_message(line);
             }
             None if self.quiet.load(Ordering::Relaxed) => {}
-            None => eprintln!("trial {done}/{}  {line}", run.total),
+            None => warn(&format!("trial {done}/{}  {line}", run.total)),
         }
     }
 
@@ -89,10 +89,20 @@ impl Progress {
     /// Prints `text` as a line of standard output.
     pub fn print(&self, text: &str) {
         match self.run.lock().as_ref().and_then(|run| run.bar.as_ref()) {
-            Some(bar) => bar.suspend(|| println!("{text}")),
-            None => println!("{text}"),
+            Some(bar) => bar.suspend(|| say(text)),
+            None => say(text),
         }
     }
+}
+
+/// Prints a line to standard output. A reader that went away (`| head`) ends no search.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints a line to standard error, in the same way.
+pub fn warn(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 impl Run {

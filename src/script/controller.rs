@@ -226,7 +226,10 @@ mod controllers {
     pub fn save(ctx: NativeCallContext, controller: &mut Policy, path: &str) -> Scripted<()> {
         let path = Host::of(&ctx)?.inside(path).map_err(raise)?;
         // No script may overwrite another kind of file.
-        if path.extension().is_none_or(|ending| ending != "safetensors") {
+        if path
+            .extension()
+            .is_none_or(|ending| ending != "safetensors")
+        {
             let expected = "a file name that ends in .safetensors";
             return Err(raise(Error::invalid("save", expected, path.display())));
         }

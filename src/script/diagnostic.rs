@@ -95,6 +95,9 @@ fn message(error: &EvalAltResult) -> String {
         }
         EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => message(inner),
         EvalAltResult::ErrorTerminated(..) => "interrupted".into(),
+        EvalAltResult::ErrorDataRace(..) => "a function captures the object whose method it is \
+             given to; copy it first (`let again = manager;`) and use the copy inside"
+            .into(),
         EvalAltResult::ErrorParsing(kind, _) => format!("syntax error: {kind}"),
         EvalAltResult::ErrorVariableNotFound(name, _) => format!("unknown variable '{name}'"),
         EvalAltResult::ErrorFunctionNotFound(call, _) => format!("no function {}", plain(call)),

@@ -111,7 +111,7 @@ impl Host {
     /// A path that a script names, below the script's folder: scripts reach no other.
     pub(super) fn inside(&self, path: &str) -> Result<PathBuf, Error> {
         let relative = Path::new(path);
-        let plain = |part| matches!(part, Component::Normal(_));
+        let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         if path.is_empty() || !relative.components().all(plain) {
             let expected = "a path inside the script's folder";
             return Err(Error::invalid("file", expected, format!("{path:?}")));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, FnPtr, Map, Module, NativeCallContext};
 
 use super::network::{nodes_of, whole};
 use super::options::Options;
@@ -104,7 +104,7 @@ mod managers {
         model: FnPtr,
         actions: Actions,
     ) -> Scripted<Outcome> {
-        let built = model.call_within_context::<Dynamic>(&ctx, (actions.clone(),));
+        let built = call_home(&ctx, &model, Dynamic::from(actions.clone()));
         let evaluated = match built {
             Ok(net) => {
                 let found = net.type_name();
@@ -225,7 +225,7 @@ impl Manager {
         let value = match reward {
             Some(reward) if evaluated.outcome.failure.is_none() => {
                 let preview = self.0.manager.lock().preview(&evaluated, actions);
-                let value: Dynamic = reward.call_within_context(ctx, (Outcome::new(preview),))?;
+                let value = call_home(ctx, &reward, Dynamic::from(Outcome::new(preview)))?;
                 Some(number("set_reward", &value)?)
             }
             _ => None,
@@ -233,6 +233,37 @@ impl Manager {
         let trial = self.0.manager.lock().record(evaluated, actions, value);
         trial.map(Outcome::new).map_err(raise)
     }
+}
+
+/// Calls `function` with the functions of the file that defines it, not with those of the recipe
+/// that it was handed to, which may have others of the same names.
+fn call_home(ctx: &NativeCallContext, function: &FnPtr, argument: Dynamic) -> Scripted<Dynamic> {
+    let mut global = ctx.global_runtime_state().clone();
+    let arity = function.curry().len() + 1;
+    let defines = |library: &&rhai::Shared<Module>| {
+        let defined = library.get_script_fn(function.fn_name(), arity);
+        defined.is_some()
+    };
+    let mut homes: Vec<_> = global.lib.iter().filter(defines).cloned().collect();
+    homes.dedup_by(|a, b| rhai::Shared::ptr_eq(a, b));
+    match &homes[..] {
+        [home] => {
+            global.source = home.id().map(Into::into);
+            global.lib = std::iter::once(home.clone()).collect();
+        }
+        // Rhai's own error says that there is no such function.
+        [] => {}
+        _ => {
+            let name = function.fn_name();
+            let found = format!("'{name}'; pass another name or a closure");
+            let expected = "a name that only one file defines";
+            return Err(raise(Error::invalid("function", expected, found)));
+        }
+    }
+    let (engine, called, position) = (ctx.engine(), ctx.fn_name(), ctx.call_position());
+    let source = global.source.as_deref();
+    let home = NativeCallContext::new_with_all_fields(engine, called, source, &global, position);
+    function.call_within_context(&home, (argument,))
 }
 
 /// A float from a script's number.

@@ -39,6 +39,8 @@ pub(super) struct Resolver {
     folder: PathBuf,
     sources: Sources,
     compiled: Mutex<BTreeMap<String, SharedModule>>,
+    /// What is being compiled right now, outermost first.
+    loading: Mutex<Vec<String>>,
 }
 
 impl Resolver {
@@ -47,7 +49,23 @@ impl Resolver {
             folder: folder.to_path_buf(),
             sources,
             compiled: Mutex::default(),
+            loading: Mutex::default(),
         }
+    }
+
+    /// Compiles and runs the module at `path`.
+    fn load(&self, engine: &Engine, path: &str, position: Position) -> Scripted<SharedModule> {
+        let (name, text) = self
+            .text(path)
+            .map_err(|reason| refused(path, &reason, position))?;
+        self.sources.add(&name, &text);
+        let in_module =
+            |error| Box::new(EvalAltResult::ErrorInModule(name.clone(), error, position));
+        let parsed = engine.compile(&text);
+        let mut ast = parsed.map_err(|error| in_module(Box::new(error.into())))?;
+        ast.set_source(&name);
+        let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);
+        module.map(Into::into).map_err(in_module)
     }
 
     /// The name in errors and the text of the module at `path`, or why there is none.
@@ -63,7 +81,7 @@ impl Resolver {
             });
         }
         let relative = Path::new(path);
-        let plain = |part| matches!(part, Component::Normal(_));
+        let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         if !relative.components().all(plain) {
             return Err("imports stay inside the script's folder".into());
         }
@@ -74,6 +92,14 @@ impl Resolver {
             Err(e) => Err(format!("{name}: {e}")),
         }
     }
+}
+
+/// The error of an import that is not to be had.
+fn refused(path: &str, reason: &str, position: Position) -> Box<EvalAltResult> {
+    let found = format!("'{path}': {reason}");
+    let mut error = raise(Error::invalid("import", "a module", found));
+    error.set_position(position);
+    error
 }
 
 impl ModuleResolver for Resolver {
@@ -87,23 +113,13 @@ impl ModuleResolver for Resolver {
         if let Some(module) = self.compiled.lock().get(path) {
             return Ok(module.clone());
         }
-        let (name, text) = self.text(path).map_err(|reason| {
-            let mut error = raise(Error::invalid(
-                "import",
-                "a module",
-                format!("'{path}': {reason}"),
-            ));
-            error.set_position(position);
-            error
-        })?;
-        self.sources.add(&name, &text);
-        let in_module =
-            |error| Box::new(EvalAltResult::ErrorInModule(name.clone(), error, position));
-        let parsed = engine.compile(&text);
-        let mut ast = parsed.map_err(|error| in_module(Box::new(error.into())))?;
-        ast.set_source(&name);
-        let module = Module::eval_ast_as_new(Scope::new(), &ast, engine).map_err(in_module)?;
-        let module: SharedModule = module.into();
+        if self.loading.lock().iter().any(|loading| loading == path) {
+            return Err(refused(path, "it imports itself", position));
+        }
+        self.loading.lock().push(path.into());
+        let module = self.load(engine, path, position);
+        self.loading.lock().pop();
+        let module = module?;
         self.compiled.lock().insert(path.into(), module.clone());
         Ok(module)
     }

@@ -25,6 +25,16 @@ impl Options {
                 let names = known.iter().copied();
                 return Err(raise(Error::unknown("option", key.as_str(), names)));
             }
+            // JSON has neither NaN nor infinity; they would pass for "not given".
+            if value.is_unit() || value.as_float().is_ok_and(|f| !f.is_finite()) {
+                let found = if value.is_unit() {
+                    "()".into()
+                } else {
+                    value.to_string()
+                };
+                let what = format!("option '{key}'");
+                return Err(raise(Error::invalid(what, "a finite value", found)));
+            }
             let json = rhai::serde::from_dynamic::<Json>(value).map_err(|_| {
                 let expected = "a number, string, boolean or list";
                 let what = format!("{of}: option '{key}'");

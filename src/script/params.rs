@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rhai::plugin::*;
-use rhai::{AST, ASTNode, Dynamic, Engine, Expr, NativeCallContext};
+use rhai::{AST, ASTNode, Dynamic, Engine, Expr, NativeCallContext, Stmt};
 
 use super::{Host, Scripted, raise};
 use crate::error::{Error, Result};
@@ -94,7 +94,14 @@ pub struct Declared {
 pub fn declared(ast: &AST) -> Vec<Declared> {
     let mut found: Vec<(rhai::Position, Declared)> = Vec::new();
     ast.walk(&mut |path| {
-        if let Some(ASTNode::Expr(Expr::FnCall(call, position))) = path.last()
+        let call = match path.last() {
+            Some(
+                ASTNode::Expr(Expr::FnCall(call, position))
+                | ASTNode::Stmt(Stmt::FnCall(call, position)),
+            ) => Some((call, position)),
+            _ => None,
+        };
+        if let Some((call, position)) = call
             && call.name == "param"
             && let Some(Expr::StringConstant(name, _)) = call.args.first()
         {

@@ -128,6 +128,14 @@ mod space {
     /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn add_choice(space: &mut Space, name: &str, values: Array) -> Scripted<i64> {
+        if ["values", "layers", "probabilities", "log_prob", "summary"].contains(&name) {
+            let expected = "a name that is no property of actions";
+            return Err(raise(Error::invalid(
+                "choice name",
+                expected,
+                format!("'{name}'"),
+            )));
+        }
         let values = super::values(&values)?;
         let mut inner = space.0.lock();
         let id = Arc::make_mut(&mut inner).add_choice(name, values);

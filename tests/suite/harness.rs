@@ -60,6 +60,8 @@ impl Place {
             .current_dir(self.folder.path())
             .env("HOME", self.home.path())
             .env("XDG_DATA_HOME", self.home.path().join("data"))
+            // Graphics libraries complain on standard error where a login has set none.
+            .env("XDG_RUNTIME_DIR", self.home.path())
             .env("NAS_SCRIPT_DEVICE", "cpu")
             .env_remove("NAS_SCRIPT_DATA")
             .env_remove("NAS_SCRIPT_LOG")
