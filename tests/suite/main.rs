@@ -8,6 +8,7 @@ mod docs;
 mod errors;
 mod harness;
 mod layers;
+mod recipes;
 mod repl;
 mod runs;
 mod tensorboard;

@@ -157,3 +157,11 @@ fn commands_help_and_a_slip_is_suggested() {
     terminal.enter(":hepl", "unknown command ':hepl'; did you mean ':help'\\?");
     terminal.leave(":quit\r");
 }
+
+#[test]
+fn an_import_lasts() {
+    let mut terminal = Terminal::start();
+    terminal.enter("import \"nas/random\" as random;", "\n");
+    terminal.enter("random::search(1)", "no function random::search");
+    terminal.leave(CTRL_D);
+}
