@@ -97,9 +97,15 @@ impl Child {
         run(&self.steps, &self.parameters, images, norm, |x, _| x)
     }
 
-    /// The logits in training: dropout masks come from `dropout`, and batch normalisations use the
-    /// statistics of the batch and update their running ones.
-    pub fn forward_train(&mut self, images: Tensor<4>, dropout: &mut StreamRng) -> Tensor<2> {
+    /// The logits in training: what is dropped comes from `dropout`, and batch normalisations use the
+    /// statistics of the batch and update their running ones. `progress` is the share of the training
+    /// that is done, 0 to 1, which scheduled drop paths follow.
+    pub fn forward_train(
+        &mut self,
+        images: Tensor<4>,
+        progress: f64,
+        dropout: &mut StreamRng,
+    ) -> Tensor<2> {
         let Self {
             parameters,
             running,
@@ -109,8 +115,10 @@ impl Child {
         let norm = |x, slot: usize, norm: &_| {
             ops::batch_norm_train(x, &norms[slot], &mut running[slot], norm)
         };
-        run(steps, parameters, images, norm, |x, rate| {
-            ops::dropout(x, rate, dropout)
+        run(steps, parameters, images, norm, |x, op| match op {
+            Op::Dropout { rate } => ops::dropout(x, *rate, dropout),
+            Op::DropPath(drop) => ops::drop_path(x, drop, progress, dropout),
+            _ => x,
         })
     }
 
@@ -138,7 +146,7 @@ impl Child {
         for (node, step) in self.steps.iter().enumerate() {
             let name = |part: &str| parameters::name(node, &step.op, part);
             match &step.op {
-                Op::Conv2d(_) => {
+                Op::Conv2d(_) | Op::ConvTranspose2d(_) => {
                     let conv = &self.parameters.convs[step.slot];
                     weights.insert(name("weight"), conv.weight.val().into_data())?;
                     if let Some(bias) = &conv.bias {
@@ -160,6 +168,11 @@ impl Child {
                     weights.insert(name("running_mean"), running.mean.to_data())?;
                     weights.insert(name("running_var"), running.variance.to_data())?;
                 }
+                Op::LayerNorm { .. } | Op::GroupNorm { .. } => {
+                    let norm = &self.parameters.scales[step.slot];
+                    weights.insert(name("weight"), norm.weight.val().into_data())?;
+                    weights.insert(name("bias"), norm.bias.val().into_data())?;
+                }
                 _ => {}
             }
         }
@@ -176,7 +189,7 @@ fn steps(network: &Network) -> Vec<Step> {
             last_reader[input] = index;
         }
     }
-    let (mut convs, mut denses, mut norms) = (0, 0, 0);
+    let (mut convs, mut denses, mut norms, mut scales) = (0, 0, 0, 0);
     let take = |count: &mut usize| std::mem::replace(count, *count + 1);
     let step = |(index, node): (usize, &NetworkNode)| Step {
         op: node.op.clone(),
@@ -189,9 +202,10 @@ fn steps(network: &Network) -> Vec<Step> {
             })
             .collect(),
         slot: match node.op {
-            Op::Conv2d(_) => take(&mut convs),
+            Op::Conv2d(_) | Op::ConvTranspose2d(_) => take(&mut convs),
             Op::Dense(_) => take(&mut denses),
             Op::BatchNorm(_) => take(&mut norms),
+            Op::LayerNorm { .. } | Op::GroupNorm { .. } => take(&mut scales),
             _ => 0,
         },
     };
@@ -204,7 +218,7 @@ fn run(
     parameters: &Parameters,
     images: Tensor<4>,
     mut norm: impl FnMut(Values, usize, &BatchNorm) -> Values,
-    mut dropout: impl FnMut(Values, f64) -> Values,
+    mut dropped: impl FnMut(Values, &Op) -> Values,
 ) -> Tensor<2> {
     // Where an activation was let go, the images stand in: they are alive anyway.
     let images = Values::Image(images);
@@ -223,6 +237,10 @@ fn run(
             (Op::Conv2d(conv), Some(x)) => {
                 Values::Image(ops::conv2d(x.image(), &parameters.convs[step.slot], conv))
             }
+            (Op::ConvTranspose2d(conv), Some(x)) => {
+                let weights = &parameters.convs[step.slot];
+                Values::Image(ops::conv_transpose2d(x.image(), weights, conv))
+            }
             (Op::MaxPool2d(pool), Some(x)) => Values::Image(ops::max_pool2d(x.image(), pool)),
             (Op::AvgPool2d(pool), Some(x)) => Values::Image(ops::avg_pool2d(x.image(), pool)),
             (Op::GlobalAvgPool, Some(x)) => Values::Flat(ops::global_avg_pool(x.image())),
@@ -231,12 +249,33 @@ fn run(
                 Values::Flat(ops::dense(x.flat(), &parameters.denses[step.slot]))
             }
             (Op::BatchNorm(attributes), Some(x)) => norm(x, step.slot, attributes),
-            (Op::Dropout { rate }, Some(x)) => dropout(x, *rate),
+            (Op::LayerNorm { epsilon }, Some(x)) => {
+                ops::layer_norm(x, &parameters.scales[step.slot], *epsilon)
+            }
+            (Op::GroupNorm { groups, epsilon }, Some(x)) => {
+                ops::group_norm(x, &parameters.scales[step.slot], *groups, *epsilon)
+            }
+            (op @ (Op::Dropout { .. } | Op::DropPath(_)), Some(x)) => dropped(x, op),
             (Op::Activation(activation), Some(x)) => ops::activation(x, *activation),
-            (Op::Add, Some(b)) => match inputs.pop() {
-                Some(a) => ops::add(a, b),
+            (Op::Add, Some(last)) => {
+                inputs.push(last);
+                inputs
+                    .into_iter()
+                    .reduce(ops::add)
+                    .unwrap_or(images.clone())
+            }
+            (Op::Multiply, Some(b)) => match inputs.pop() {
+                Some(a) => ops::multiply(a, b),
                 None => b,
             },
+            (Op::ZeroPad2d(sides), Some(x)) => Values::Image(ops::zero_pad2d(x.image(), *sides)),
+            (Op::Crop2d(sides), Some(x)) => Values::Image(ops::crop2d(x.image(), *sides)),
+            (Op::Resize { size, mode }, Some(x)) => {
+                Values::Image(ops::resize(x.image(), *size, *mode))
+            }
+            (Op::ChannelShuffle { groups }, Some(x)) => {
+                Values::Image(ops::channel_shuffle(x.image(), *groups))
+            }
             (Op::Concat, Some(last)) => {
                 inputs.push(last);
                 ops::concat(inputs)

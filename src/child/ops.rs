@@ -1,12 +1,17 @@
 //! Each operation as Burn computes it, on a batch. Knows attributes and tensors, not graphs.
 
 use burn::module::Param;
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::ops::{
+    AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions, PadMode,
+};
 use burn::tensor::{Device, Tensor, TensorData, activation, module};
 
 use super::initial::unit;
 use super::parameters::{Conv, Dense, Norm, Running};
-use crate::network::{self, Activation, BatchNorm, Conv2d, Padding, Pool2d};
+use crate::network::{
+    self, Activation, BatchNorm, Conv2d, DropPath, DropSchedule, Interpolation, Padding, Pool2d,
+    Sides,
+};
 use crate::seed::StreamRng;
 
 /// A batch of activations: images, or flat feature vectors.
@@ -59,6 +64,34 @@ pub(super) fn conv2d(x: Tensor<4>, weights: &Conv, conv: &Conv2d) -> Tensor<4> {
         groups: conv.groups,
     };
     module::conv2d(x, weights.weight.val(), bias, options)
+}
+
+/// A transposed convolution. Burn pads both ends alike, so what `"same"` leaves out is cut off after.
+pub(super) fn conv_transpose2d(x: Tensor<4>, weights: &Conv, conv: &Conv2d) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    let extent = |axis: usize| (conv.kernel[axis] - 1) * conv.dilation[axis] + 1;
+    let lacking = |axis: usize| match conv.padding {
+        Padding::Valid => 0,
+        Padding::Same => conv.stride[axis].saturating_sub(extent(axis)),
+    };
+    let options = ConvTransposeOptions {
+        stride: conv.stride,
+        padding: [0, 0],
+        padding_out: [lacking(0), lacking(1)],
+        dilation: conv.dilation,
+        groups: conv.groups,
+    };
+    let bias = weights.bias.as_ref().map(Param::val);
+    let full = module::conv_transpose2d(x, weights.weight.val(), bias, options);
+    if conv.padding == Padding::Valid {
+        return full;
+    }
+    let cut = |axis: usize, size: usize| {
+        let total = extent(axis).saturating_sub(conv.stride[axis]);
+        (total / 2, size * conv.stride[axis])
+    };
+    let ((top, rows), (left, columns)) = (cut(0, height), cut(1, width));
+    full.narrow(2, top, rows).narrow(3, left, columns)
 }
 
 pub(super) fn max_pool2d(x: Tensor<4>, pool: &Pool2d) -> Tensor<4> {
@@ -131,6 +164,46 @@ pub(super) fn batch_norm_train(
     })
 }
 
+/// Normalises the channels of each pixel, or the features.
+pub(super) fn layer_norm(x: Values, weights: &Norm, epsilon: f64) -> Values {
+    let (scale, shift) = (weights.weight.val(), Some(weights.bias.val()));
+    match x {
+        Values::Image(x) => {
+            let last = x.permute([0, 2, 3, 1]);
+            let normalised = module::layer_norm(last, scale, shift, epsilon);
+            Values::Image(normalised.permute([0, 3, 1, 2]))
+        }
+        Values::Flat(x) => Values::Flat(module::layer_norm(x, scale, shift, epsilon)),
+    }
+}
+
+/// Normalises each group of channels over all its pixels, with the biased variance.
+pub(super) fn group_norm(x: Values, weights: &Norm, groups: usize, epsilon: f64) -> Values {
+    let grouped = |x: Tensor<3>| {
+        let centred = x.clone().sub(x.mean_dim(2));
+        let variance = centred.clone().square().mean_dim(2);
+        centred.div(variance.add_scalar(epsilon).sqrt())
+    };
+    let (scale, shift) = (weights.weight.val(), weights.bias.val());
+    match x {
+        Values::Image(x) => {
+            let [batch, channels, height, width] = x.dims();
+            let area = channels / groups * height * width;
+            let normalised = grouped(x.reshape([batch, groups, area]));
+            let normalised = normalised.reshape([batch, channels, height, width]);
+            let side = [1, channels, 1, 1];
+            Values::Image(normalised.mul(scale.reshape(side)).add(shift.reshape(side)))
+        }
+        Values::Flat(x) => {
+            let [batch, features] = x.dims();
+            let normalised = grouped(x.reshape([batch, groups, features / groups]));
+            let normalised = normalised.reshape([batch, features]);
+            let side = [1, features];
+            Values::Flat(normalised.mul(scale.reshape(side)).add(shift.reshape(side)))
+        }
+    }
+}
+
 /// Drops elements with probability `rate`; the mask is drawn on the host.
 pub(super) fn dropout(x: Values, rate: f64, rng: &mut StreamRng) -> Values {
     let scale = (1.0 / (1.0 - rate)) as f32;
@@ -143,6 +216,24 @@ pub(super) fn dropout(x: Values, rate: f64, rng: &mut StreamRng) -> Values {
     })
 }
 
+/// Drops whole images; the mask is drawn on the host. `progress` is the share of the training that is
+/// done, 0 to 1.
+pub(super) fn drop_path(x: Values, drop: &DropPath, progress: f64, rng: &mut StreamRng) -> Values {
+    let rate = match drop.schedule {
+        DropSchedule::Constant => drop.rate,
+        DropSchedule::Linear => drop.rate * progress,
+    };
+    let scale = (1.0 / (1.0 - rate)) as f32;
+    each_rank!(x, x => {
+        let mut shape = x.dims();
+        shape[1..].fill(1);
+        let draw = |_| if f64::from(unit(rng)) < rate { 0.0 } else { scale };
+        let mask: Vec<f32> = (0..shape[0]).map(draw).collect();
+        let device: Device = x.device();
+        x.mul(Tensor::from_data(TensorData::new(mask, shape), &device))
+    })
+}
+
 pub(super) fn activation(x: Values, activation: Activation) -> Values {
     each_rank!(x, x => match activation {
         Activation::Relu => activation::relu(x),
@@ -150,13 +241,28 @@ pub(super) fn activation(x: Values, activation: Activation) -> Values {
         Activation::Silu => activation::silu(x),
         Activation::Tanh => activation::tanh(x),
         Activation::Sigmoid => activation::sigmoid(x),
+        Activation::Relu6 => x.clamp(0.0, 6.0),
+        Activation::HardSigmoid => hard_sigmoid(x),
+        Activation::HardSwish => x.clone().mul(hard_sigmoid(x)),
     })
+}
+
+fn hard_sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    x.div_scalar(6.0).add_scalar(0.5).clamp(0.0, 1.0)
 }
 
 pub(super) fn add(a: Values, b: Values) -> Values {
     match (a, b) {
         (Values::Image(a), Values::Image(b)) => Values::Image(a.add(b)),
         (a, b) => Values::Flat(a.flat().add(b.flat())),
+    }
+}
+
+/// The product; a factor per channel meets all pixels of its channel.
+pub(super) fn multiply(a: Values, b: Values) -> Values {
+    match (a, b) {
+        (Values::Flat(a), Values::Flat(b)) => Values::Flat(a.mul(b)),
+        (a, b) => Values::Image(a.image().mul(b.image())),
     }
 }
 
@@ -172,6 +278,60 @@ pub(super) fn concat(parts: Vec<Values>) -> Values {
             1,
         ))
     }
+}
+
+pub(super) fn zero_pad2d(x: Tensor<4>, sides: Sides) -> Tensor<4> {
+    let pairs = [(sides.top, sides.bottom), (sides.left, sides.right)];
+    x.pad(pairs, PadMode::Constant(0.0))
+}
+
+pub(super) fn crop2d(x: Tensor<4>, sides: Sides) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    x.narrow(2, sides.top, height - sides.top - sides.bottom)
+        .narrow(3, sides.left, width - sides.left - sides.right)
+}
+
+/// Resizes by one matrix for the rows and one for the columns: every backend has its gradient.
+pub(super) fn resize(x: Tensor<4>, size: [usize; 2], mode: Interpolation) -> Tensor<4> {
+    let device = x.device();
+    let [batch, channels, height, width] = x.dims();
+    let columns = x.reshape([batch * channels * height, width]);
+    let columns = columns.matmul(blend(width, size[1], mode, &device));
+    let rows = columns
+        .reshape([batch * channels, height, size[1]])
+        .swap_dims(1, 2)
+        .reshape([batch * channels * size[1], height]);
+    rows.matmul(blend(height, size[0], mode, &device))
+        .reshape([batch * channels, size[1], size[0]])
+        .swap_dims(1, 2)
+        .reshape([batch, channels, size[0], size[1]])
+}
+
+/// The share of each of `from` pixels (rows) in each of `to` pixels (columns).
+fn blend(from: usize, to: usize, mode: Interpolation, device: &Device) -> Tensor<2> {
+    let mut shares = vec![0.0_f32; from * to];
+    let scale = from as f64 / to as f64;
+    for target in 0..to {
+        let mut give = |pixel: usize, share: f64| shares[pixel * to + target] += share as f32;
+        match mode {
+            Interpolation::Nearest => give(target * from / to, 1.0),
+            Interpolation::Bilinear => {
+                let centre = ((target as f64 + 0.5) * scale - 0.5).max(0.0);
+                let low = (centre as usize).min(from - 1);
+                let share = centre - low as f64;
+                give(low, 1.0 - share);
+                give((low + 1).min(from - 1), share);
+            }
+        }
+    }
+    Tensor::from_data(TensorData::new(shares, [from, to]), device)
+}
+
+pub(super) fn channel_shuffle(x: Tensor<4>, groups: usize) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    x.reshape([batch, groups, channels / groups, height, width])
+        .swap_dims(1, 2)
+        .reshape([batch, channels, height, width])
 }
 
 /// The padding of `x` as `(before, after)` down and across. Burn takes odd padding as it is, so

@@ -11,15 +11,20 @@ use crate::network::{Network, Op};
 /// The trainable parameters, by kind of layer, in the order of the network's nodes.
 #[derive(Module, Debug)]
 pub struct Parameters {
+    /// Convolutions, transposed ones among them.
     pub(super) convs: Vec<Conv>,
     pub(super) denses: Vec<Dense>,
+    /// Batch normalisations.
     pub(super) norms: Vec<Norm>,
+    /// Layer and group normalisations.
+    pub(super) scales: Vec<Norm>,
 }
 
 /// A convolution's parameters.
 #[derive(Module, Debug)]
 pub struct Conv {
-    /// `[filters, channels / groups, height, width]`.
+    /// `[filters, channels / groups, height, width]`; of a transposed convolution
+    /// `[channels, filters / groups, height, width]`.
     pub(super) weight: Param<Tensor<4>>,
     /// `[filters]`.
     pub(super) bias: Option<Param<Tensor<1>>>,
@@ -34,7 +39,7 @@ pub struct Dense {
     pub(super) bias: Option<Param<Tensor<1>>>,
 }
 
-/// A batch normalisation's parameters, each `[channels]`.
+/// A normalisation's parameters, each `[channels]`.
 #[derive(Module, Debug)]
 pub struct Norm {
     /// The scale.
@@ -70,6 +75,7 @@ pub(super) fn assemble(
         convs: Vec::new(),
         denses: Vec::new(),
         norms: Vec::new(),
+        scales: Vec::new(),
     };
     let mut running = Vec::new();
     for (index, node) in network.nodes().iter().enumerate() {
@@ -86,12 +92,15 @@ pub(super) fn assemble(
             .first()
             .map_or(0, |&input| network.nodes()[input].shape[0]);
         match &node.op {
-            Op::Conv2d(conv) => {
+            Op::Conv2d(conv) | Op::ConvTranspose2d(conv) => {
                 let [height, width] = conv.kernel;
-                let shape = [conv.filters, channels / conv.groups, height, width];
                 let area = height * width;
+                let shape = match node.op {
+                    Op::ConvTranspose2d(_) => [channels, conv.filters / conv.groups, height, width],
+                    _ => [conv.filters, channels / conv.groups, height, width],
+                };
                 let fill = Fill::Glorot {
-                    fan_in: shape[1] * area,
+                    fan_in: channels / conv.groups * area,
                     fan_out: conv.filters * area,
                 };
                 parameters.convs.push(Conv {
@@ -134,6 +143,13 @@ pub(super) fn assemble(
                 running.push(Running {
                     mean: Tensor::from_data(array("running_mean", &shape, Fill::Zeros)?, &plain),
                     variance: Tensor::from_data(array("running_var", &shape, Fill::Ones)?, &plain),
+                });
+            }
+            Op::LayerNorm { .. } | Op::GroupNorm { .. } => {
+                let shape = [channels];
+                parameters.scales.push(Norm {
+                    weight: Param::from_data(array("weight", &shape, Fill::Ones)?, device),
+                    bias: Param::from_data(array("bias", &shape, Fill::Zeros)?, device),
                 });
             }
             _ => {}

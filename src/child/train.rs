@@ -149,7 +149,8 @@ fn learn(
                 augments.then_some((&augment, &mut augmentation)),
                 &device,
             );
-            let logits = child.forward_train(batch.images, &mut dropout);
+            let done = (epoch * per_epoch + update) as f64 / (config.epochs * per_epoch) as f64;
+            let logits = child.forward_train(batch.images, done, &mut dropout);
             let loss = cross_entropy(logits.clone(), &batch.labels, config.label_smoothing);
             let gradients = GradientsParams::from_grads(loss.backward(), &child.parameters);
             totals.add(loss, logits, batch.labels);

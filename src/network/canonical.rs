@@ -1,7 +1,12 @@
-//! The canonical order of a graph's nodes. Knows nodes and operations, not what the order is for.
+//! The canonical form of a graph: what it computes, whatever way it was written. Knows nodes and
+//! operations, not what the form is for.
+//!
+//! Nodes that the output does not depend on are gone, and so are operations that change nothing. Sums
+//! of sums, and concatenations of concatenations, are one where nobody else reads the inner one.
+//! Operations without weights or randomness that are applied twice to the same inputs are one.
 //!
 //! The order is that of a depth-first walk from the output, inputs first. It would be unique but for
-//! additions, whose two inputs come in no order of their own; they are told apart by colour
+//! sums and products, whose inputs come in no order of their own; they are told apart by colour
 //! refinement (Weisfeiler & Leman): a node's colour is its operation, the colours of what it reads
 //! and the colours of what reads it, over and over. Where two inputs still look alike, one is
 //! singled out and the refinement goes on.
@@ -27,22 +32,26 @@ const REFINEMENT_BUDGET: usize = 20_000_000;
 
 /// The nodes that `output` depends on, in canonical order: each after its inputs, the output last.
 ///
-/// Operations without weights or randomness that are applied twice to the same inputs become one
-/// node, and so do all inputs.
-///
 /// # Errors
 /// [`Error::Invalid`] for inputs of different shapes or more than [`MAX_NODES`] nodes.
 pub(super) fn order(output: &Node) -> Result<Vec<NetworkNode>> {
-    let graph = gather(output)?;
+    let mut graph = gather(output)?;
+    loop {
+        let before = graph.len();
+        graph = merge(flatten(graph));
+        if graph.len() == before {
+            break;
+        }
+    }
     let colours = Colours::of(&graph).settle();
     Ok(walk(&graph, &colours))
 }
 
-/// The graph as lists, inputs before readers, the output last.
+/// The graph as lists, inputs before readers, the output last, without operations that change
+/// nothing.
 fn gather(output: &Node) -> Result<Vec<NetworkNode>> {
     let mut graph: Vec<NetworkNode> = Vec::new();
     let mut place: HashMap<usize, usize> = HashMap::new();
-    let mut pure: HashMap<(String, Vec<usize>), usize> = HashMap::new();
     let mut input: Option<&Node> = None;
     // A node is met twice: first to push what it reads, then to be placed after it.
     let mut stack = vec![(output, false)];
@@ -65,28 +74,22 @@ fn gather(output: &Node) -> Result<Vec<NetworkNode>> {
                 ));
             }
         }
-        let mut inputs: Vec<usize> = node
+        let inputs: Vec<usize> = node
             .inputs()
             .iter()
             .map(|input| place[&input.identity()])
             .collect();
-        if node.op().is_commutative() {
-            inputs.sort_unstable();
-        }
-        let next = graph.len();
-        let index = if node.op().is_pure() {
-            let key = (format!("{:?}", node.op()), inputs.clone());
-            *pure.entry(key).or_insert(next)
-        } else {
-            next
+        let index = match inputs[..] {
+            [only] if changes_nothing(node.op(), &graph[only]) => only,
+            _ => {
+                graph.push(NetworkNode {
+                    op: node.op().clone(),
+                    inputs,
+                    shape: node.shape().to_vec(),
+                });
+                graph.len() - 1
+            }
         };
-        if index == next {
-            graph.push(NetworkNode {
-                op: node.op().clone(),
-                inputs,
-                shape: node.shape().to_vec(),
-            });
-        }
         if graph.len() > MAX_NODES {
             return Err(Error::invalid(
                 "network",
@@ -97,6 +100,76 @@ fn gather(output: &Node) -> Result<Vec<NetworkNode>> {
         place.insert(node.identity(), index);
     }
     Ok(graph)
+}
+
+fn changes_nothing(op: &Op, input: &NetworkNode) -> bool {
+    op.is_associative() || op.is_identity(&input.op, &input.shape)
+}
+
+/// Takes sums of sums, and concatenations of concatenations, together where nobody else reads the
+/// inner one.
+fn flatten(mut graph: Vec<NetworkNode>) -> Vec<NetworkNode> {
+    let mut readings = vec![0_usize; graph.len()];
+    for &input in graph.iter().flat_map(|node| &node.inputs) {
+        readings[input] += 1;
+    }
+    let mut kept = vec![true; graph.len()];
+    // From the output down: an inner node is taken in once, with all that it has taken in.
+    for index in (0..graph.len()).rev() {
+        if !kept[index] || !graph[index].op.is_associative() {
+            continue;
+        }
+        let mut flat = Vec::new();
+        let mut stack: Vec<usize> = graph[index].inputs.iter().rev().copied().collect();
+        while let Some(input) = stack.pop() {
+            if graph[input].op == graph[index].op && readings[input] == 1 {
+                kept[input] = false;
+                stack.extend(graph[input].inputs.iter().rev());
+            } else {
+                flat.push(input);
+            }
+        }
+        graph[index].inputs = flat;
+    }
+    let mut place = vec![0; graph.len()];
+    let mut compact: Vec<NetworkNode> = Vec::with_capacity(graph.len());
+    for (index, mut node) in graph.into_iter().enumerate() {
+        if kept[index] {
+            node.inputs
+                .iter_mut()
+                .for_each(|input| *input = place[*input]);
+            place[index] = compact.len();
+            compact.push(node);
+        }
+    }
+    compact
+}
+
+/// Makes one node of pure operations that read the same.
+fn merge(graph: Vec<NetworkNode>) -> Vec<NetworkNode> {
+    let mut place = Vec::with_capacity(graph.len());
+    let mut merged: Vec<NetworkNode> = Vec::with_capacity(graph.len());
+    let mut pure: HashMap<(String, Vec<usize>), usize> = HashMap::new();
+    for mut node in graph {
+        node.inputs
+            .iter_mut()
+            .for_each(|input| *input = place[*input]);
+        if node.op.is_commutative() {
+            node.inputs.sort_unstable();
+        }
+        let next = merged.len();
+        let index = if node.op.is_pure() {
+            let key = (format!("{:?}", node.op), node.inputs.clone());
+            *pure.entry(key).or_insert(next)
+        } else {
+            next
+        };
+        if index == next {
+            merged.push(node);
+        }
+        place.push(index);
+    }
+    merged
 }
 
 /// What refinement knows of each node so far.
@@ -137,7 +210,7 @@ impl<'a> Colours<'a> {
         }
     }
 
-    /// Refines until the inputs of every addition differ in colour.
+    /// Refines until the inputs of every sum and product differ in colour.
     fn settle(mut self) -> Vec<u64> {
         self.refine();
         while let Some(node) = self.tied() {
@@ -193,15 +266,18 @@ impl<'a> Colours<'a> {
         self.colours[index] = read_by.into_iter().fold(mix(self.colours[index], 3), mix);
     }
 
-    /// One of two inputs of an addition that look alike, of those with the least colour.
+    /// One of two inputs of a sum or a product that look alike, of those with the least colour.
     fn tied(&self) -> Option<usize> {
-        let pairs = self.graph.iter().filter(|node| node.op.is_commutative());
-        pairs
-            .filter_map(|node| match node.inputs[..] {
-                [a, b] if a != b && self.colours[a] == self.colours[b] => Some(a.min(b)),
-                _ => None,
-            })
-            .min_by_key(|&node| (self.colours[node], node))
+        let unordered = self.graph.iter().filter(|node| node.op.is_commutative());
+        let twin = |node: &NetworkNode| {
+            let inputs = node.inputs.iter();
+            let mut inputs: Vec<_> = inputs.map(|&input| (self.colours[input], input)).collect();
+            inputs.sort_unstable();
+            inputs.dedup();
+            let pair = inputs.windows(2).find(|pair| pair[0].0 == pair[1].0);
+            pair.map(|pair| pair[0])
+        };
+        unordered.filter_map(twin).min().map(|(_, node)| node)
     }
 }
 
@@ -217,7 +293,7 @@ fn mix(a: u64, b: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Numbers the nodes by a depth-first walk from the output, the inputs of an addition by colour.
+/// Numbers the nodes by a depth-first walk from the output, the inputs of a sum or a product by colour.
 fn walk(graph: &[NetworkNode], colours: &[u64]) -> Vec<NetworkNode> {
     let mut place: Vec<Option<usize>> = vec![None; graph.len()];
     let mut ordered = Vec::with_capacity(graph.len());

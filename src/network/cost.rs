@@ -1,8 +1,8 @@
 //! Cost rules: the parameters and the multiply-accumulates of each operation. Knows nothing of graphs.
 //!
 //! Convention: one MAC is one weight times one input, added up. Convolutions and dense layers count;
-//! biases, normalisations, activations, pooling and additions do not. Windows that overlap the padding
-//! count in full, as in the papers' tables.
+//! biases, normalisations, activations, pooling, resizing, additions and products do not. Windows that
+//! overlap the padding count in full, as in the papers' tables.
 
 use super::op::Op;
 
@@ -10,10 +10,12 @@ use super::op::Op;
 /// normalisation are not trainable and not counted.
 pub(super) fn params(op: &Op, input: &[usize]) -> u64 {
     match op {
-        Op::Conv2d(conv) => weights(op, input) + if conv.bias { wide(conv.filters) } else { 0 },
+        Op::Conv2d(conv) | Op::ConvTranspose2d(conv) => {
+            weights(op, input) + if conv.bias { wide(conv.filters) } else { 0 }
+        }
         Op::Dense(dense) => weights(op, input) + if dense.bias { wide(dense.units) } else { 0 },
         // A scale and a shift per channel.
-        Op::BatchNorm(_) => 2 * wide(channels(input)),
+        Op::BatchNorm(_) | Op::LayerNorm { .. } | Op::GroupNorm { .. } => 2 * wide(channels(input)),
         _ => 0,
     }
 }
@@ -21,7 +23,9 @@ pub(super) fn params(op: &Op, input: &[usize]) -> u64 {
 /// The multiply-accumulates of `op` for one image.
 pub(super) fn macs(op: &Op, input: &[usize], output: &[usize]) -> u64 {
     let positions = match op {
-        Op::Conv2d(_) => output[1..].iter().map(|&size| wide(size)).product(),
+        Op::Conv2d(_) => area(output),
+        // Each pixel of the input meets every weight once.
+        Op::ConvTranspose2d(_) => area(input),
         _ => 1,
     };
     weights(op, input) * positions
@@ -30,13 +34,18 @@ pub(super) fn macs(op: &Op, input: &[usize], output: &[usize]) -> u64 {
 /// The weights that multiply inputs. At most 2³¹ of them, at most 2³¹ times: within 64 bits.
 fn weights(op: &Op, input: &[usize]) -> u64 {
     match op {
-        Op::Conv2d(conv) => {
+        Op::Conv2d(conv) | Op::ConvTranspose2d(conv) => {
             let per_filter = channels(input) / conv.groups * conv.kernel[0] * conv.kernel[1];
             wide(conv.filters) * wide(per_filter)
         }
         Op::Dense(dense) => wide(dense.units) * wide(channels(input)),
         _ => 0,
     }
+}
+
+/// The pixels of an image of shape `[channels, height, width]`.
+fn area(shape: &[usize]) -> u64 {
+    shape[1..].iter().map(|&size| wide(size)).product()
 }
 
 fn channels(shape: &[usize]) -> usize {

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 pub struct NetworkNode {
     /// The operation.
     pub op: Op,
-    /// The nodes it reads, as indices of earlier nodes; those of an addition in ascending order.
+    /// The nodes it reads, as indices of earlier nodes; those of a sum or a product in ascending order.
     pub inputs: Vec<usize>,
     /// The shape of one image's activation: `[channels, height, width]` or `[features]`.
     pub shape: Vec<usize>,
@@ -22,8 +22,9 @@ pub struct NetworkNode {
 /// A child network in canonical form.
 ///
 /// However a script wrote it, the same network has the same nodes in the same order: nodes that the
-/// output does not depend on are gone, the inputs of additions are ordered, and operations without
-/// weights or randomness that were applied twice to the same inputs are one.
+/// output does not depend on are gone, and so are operations that change nothing; sums of sums are
+/// one sum, the inputs of sums and products are ordered, and operations without weights or randomness
+/// that were applied twice to the same inputs are one.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(into = "Graph", try_from = "Graph")]
 pub struct Network {
@@ -88,8 +89,8 @@ impl Network {
 
     /// The SHA-256 of the canonical form.
     ///
-    /// Equal for graphs that differ only in the order of writing, in dead nodes or in the order of
-    /// sums; different where weights are shared in one and not in the other.
+    /// Equal for graphs that differ only in the order of writing, in dead nodes, in operations that
+    /// change nothing or in the order of sums; different where weights are shared in one and not in the other.
     pub fn digest(&self) -> Digest {
         self.digest
     }

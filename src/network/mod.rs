@@ -14,6 +14,7 @@ mod graph;
 mod node;
 mod op;
 mod shape;
+mod skips;
 mod summary;
 
 #[cfg(test)]
@@ -22,5 +23,8 @@ mod tests;
 pub use digest::Digest;
 pub use graph::{Network, NetworkNode};
 pub use node::{BatchNormOptions, Conv2dOptions, DenseOptions, Node, PoolOptions};
-pub use op::{Activation, BatchNorm, Conv2d, Dense, Op, Padding, Pool2d};
+pub use op::{
+    Activation, BatchNorm, Conv2d, Dense, DropPath, DropSchedule, Interpolation, Op, Padding,
+    Pool2d, Sides,
+};
 pub use shape::{MAX_ELEMENTS, same_padding};

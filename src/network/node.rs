@@ -2,13 +2,15 @@
 //! rules, but nothing of canonical order.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::op::{Activation, BatchNorm, Conv2d, Dense, Op, Padding, Pool2d};
-use super::shape;
+use super::op::{
+    Activation, BatchNorm, Conv2d, Dense, DropPath, Interpolation, Op, Padding, Pool2d, Sides,
+};
+use super::{Network, shape};
 use crate::error::Result;
 
-/// The options of [`Node::conv2d`].
+/// The options of [`Node::conv2d`] and of the convolutions made like it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dOptions {
     /// The step from window to window, `[height, width]`. Default 1.
@@ -98,6 +100,8 @@ struct Inner {
     op: Op,
     inputs: Vec<Node>,
     shape: Vec<usize>,
+    /// The network that ends here, once someone asked for it.
+    network: OnceLock<Arc<Network>>,
 }
 
 impl Node {
@@ -118,7 +122,24 @@ impl Node {
     pub fn apply(op: Op, inputs: Vec<Node>) -> Result<Self> {
         let shapes: Vec<&[usize]> = inputs.iter().map(Node::shape).collect();
         let shape = shape::infer(&op, &shapes)?;
-        Ok(Self(Arc::new(Inner { op, inputs, shape })))
+        Ok(Self(Arc::new(Inner {
+            op,
+            inputs,
+            shape,
+            network: OnceLock::new(),
+        })))
+    }
+
+    /// The network that ends here. It is made once and shared from then on.
+    ///
+    /// # Errors
+    /// As [`Network::from_output`].
+    pub fn network(&self) -> Result<Arc<Network>> {
+        if let Some(network) = self.0.network.get() {
+            return Ok(network.clone());
+        }
+        let network = Arc::new(Network::from_output(self)?);
+        Ok(self.0.network.get_or_init(|| network).clone())
     }
 
     fn then(&self, op: Op) -> Result<Self> {
@@ -136,22 +157,77 @@ impl Node {
         kernel: [usize; 2],
         options: &Conv2dOptions,
     ) -> Result<Self> {
-        let Conv2dOptions {
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-        } = *options;
-        self.then(Op::Conv2d(Conv2d {
-            filters,
-            kernel,
-            stride,
-            padding,
-            dilation,
-            groups,
-            bias,
-        }))
+        self.then(Op::Conv2d(conv(filters, kernel, options)))
+    }
+
+    /// Convolves backwards, which makes images larger by the stride: see [`Op::ConvTranspose2d`].
+    ///
+    /// # Errors
+    /// As [`conv2d`](Self::conv2d).
+    pub fn conv_transpose2d(
+        &self,
+        filters: usize,
+        kernel: [usize; 2],
+        options: &Conv2dOptions,
+    ) -> Result<Self> {
+        self.then(Op::ConvTranspose2d(conv(filters, kernel, options)))
+    }
+
+    /// Convolves each channel by itself with `multiplier` kernels of its own: a convolution with as
+    /// many groups as channels. The option `groups` is not read.
+    ///
+    /// # Errors
+    /// As [`conv2d`](Self::conv2d).
+    pub fn depthwise_conv2d(
+        &self,
+        kernel: [usize; 2],
+        multiplier: usize,
+        options: &Conv2dOptions,
+    ) -> Result<Self> {
+        let channels = self.shape()[0];
+        let options = Conv2dOptions {
+            groups: channels,
+            ..*options
+        };
+        self.conv2d(channels.saturating_mul(multiplier), kernel, &options)
+    }
+
+    /// A depthwise convolution and then a 1×1 convolution to `filters` channels (arXiv 1610.02357).
+    /// The bias, if any, is that of the second, as in Keras; the option `groups` is not read.
+    ///
+    /// # Errors
+    /// As [`conv2d`](Self::conv2d).
+    pub fn separable_conv2d(
+        &self,
+        filters: usize,
+        kernel: [usize; 2],
+        multiplier: usize,
+        options: &Conv2dOptions,
+    ) -> Result<Self> {
+        let depthwise = Conv2dOptions {
+            bias: false,
+            ..*options
+        };
+        let pointwise = Conv2dOptions {
+            bias: options.bias,
+            ..Conv2dOptions::default()
+        };
+        self.depthwise_conv2d(kernel, multiplier, &depthwise)?
+            .conv2d(filters, [1, 1], &pointwise)
+    }
+
+    /// Scales each channel by a factor that a bottleneck of `units` computes from all channels'
+    /// averages (arXiv 1709.01507): average, dense, ReLU, dense, `gate`, multiply.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply): a flat input, or no units.
+    pub fn squeeze_excite(&self, units: usize, gate: Activation) -> Result<Self> {
+        let dense = DenseOptions::default();
+        let squeezed = self.global_avg_pool()?.dense(units, &dense)?;
+        let excited = squeezed
+            .activation(Activation::Relu)
+            .dense(self.shape()[0], &dense)?;
+        self.multiply(&excited.activation(gate))
     }
 
     /// Takes the maximum of each window of `kernel` (`[height, width]`) pixels.
@@ -179,14 +255,11 @@ impl Node {
         self.then(Op::GlobalAvgPool)
     }
 
-    /// Flattens row by row: `[c, h, w]` to `[c · h · w]`. A flat node is returned as it is.
+    /// Flattens row by row: `[c, h, w]` to `[c · h · w]`; changes nothing about a flat node.
     ///
     /// # Errors
     /// None today.
     pub fn flatten(&self) -> Result<Self> {
-        if self.shape().len() == 1 {
-            return Ok(self.clone());
-        }
         self.then(Op::Flatten)
     }
 
@@ -208,15 +281,71 @@ impl Node {
         self.then(Op::BatchNorm(BatchNorm { momentum, epsilon }))
     }
 
+    /// Normalises the channels of each pixel (or the features), then scales and shifts them.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::Error::Invalid) for an epsilon that is not above 0.
+    pub fn layer_norm(&self, epsilon: f64) -> Result<Self> {
+        self.then(Op::LayerNorm { epsilon })
+    }
+
+    /// Normalises each of `groups` groups of channels of an image, then scales and shifts them.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::Error::Shape) where the groups do not divide the channels,
+    /// [`Invalid`](crate::Error::Invalid) for no groups or an epsilon that is not above 0.
+    pub fn group_norm(&self, groups: usize, epsilon: f64) -> Result<Self> {
+        self.then(Op::GroupNorm { groups, epsilon })
+    }
+
+    /// Drops the whole node for an image with the rate's probability in training, and scales the
+    /// images that keep it.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::Error::Invalid) for a rate below 0, or of 1 and above.
+    pub fn drop_path(&self, options: DropPath) -> Result<Self> {
+        self.then(Op::DropPath(options))
+    }
+
+    /// Adds a border of zeros.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::Error::Shape) for a flat input.
+    pub fn zero_pad2d(&self, sides: Sides) -> Result<Self> {
+        self.then(Op::ZeroPad2d(sides))
+    }
+
+    /// Cuts a border off.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::Error::Shape) for a flat input, or where nothing is left.
+    pub fn crop2d(&self, sides: Sides) -> Result<Self> {
+        self.then(Op::Crop2d(sides))
+    }
+
+    /// Scales an image to `size`, `[height, width]`.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::Error::Shape) for a flat input, [`Invalid`](crate::Error::Invalid) for a
+    /// zero size.
+    pub fn resize(&self, size: [usize; 2], mode: Interpolation) -> Result<Self> {
+        self.then(Op::Resize { size, mode })
+    }
+
+    /// Interleaves the channels of `groups` groups.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::Error::Shape) for a flat input, or groups that do not divide the channels.
+    pub fn channel_shuffle(&self, groups: usize) -> Result<Self> {
+        self.then(Op::ChannelShuffle { groups })
+    }
+
     /// Drops each element with probability `rate` in training and scales the others by
-    /// `1 / (1 - rate)`. A rate of 0 returns the node as it is.
+    /// `1 / (1 - rate)`.
     ///
     /// # Errors
     /// [`Invalid`](crate::Error::Invalid) for a rate below 0, or of 1 and above.
     pub fn dropout(&self, rate: f64) -> Result<Self> {
-        if rate == 0.0 {
-            return Ok(self.clone());
-        }
         self.then(Op::Dropout { rate })
     }
 
@@ -227,6 +356,7 @@ impl Node {
             op: Op::Activation(activation),
             inputs: vec![self.clone()],
             shape: self.0.shape.clone(),
+            network: OnceLock::new(),
         }))
     }
 
@@ -236,6 +366,26 @@ impl Node {
     /// [`Shape`](crate::Error::Shape) where the shapes differ.
     pub fn add(&self, other: &Self) -> Result<Self> {
         Self::apply(Op::Add, vec![self.clone(), other.clone()])
+    }
+
+    /// Adds `nodes`, element by element. A single node is returned as it is.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::Error::Shape) where there is no node, or where the shapes differ.
+    pub fn sum(nodes: &[Self]) -> Result<Self> {
+        match nodes {
+            [node] => Ok(node.clone()),
+            nodes => Self::apply(Op::Add, nodes.to_vec()),
+        }
+    }
+
+    /// Multiplies by `other`, element by element; one of the two may be a factor for each channel of
+    /// the other, `[c]` or `[c, 1, 1]`.
+    ///
+    /// # Errors
+    /// [`Shape`](crate::Error::Shape) where the shapes do not fit.
+    pub fn multiply(&self, other: &Self) -> Result<Self> {
+        Self::apply(Op::Multiply, vec![self.clone(), other.clone()])
     }
 
     /// Puts `nodes` side by side along the channels (or the features). A single node is returned as
@@ -268,6 +418,25 @@ impl Node {
     /// What tells this node from every other that is alive: its address.
     pub(super) fn identity(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
+    }
+}
+
+fn conv(filters: usize, kernel: [usize; 2], options: &Conv2dOptions) -> Conv2d {
+    let Conv2dOptions {
+        stride,
+        padding,
+        dilation,
+        groups,
+        bias,
+    } = *options;
+    Conv2d {
+        filters,
+        kernel,
+        stride,
+        padding,
+        dilation,
+        groups,
+        bias,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Shape rules: which shape each operation gives, and which it refuses. Knows nothing of graphs.
 
-use super::op::{Conv2d, Op, Padding, side};
+use super::op::{Conv2d, Op, Padding, Sides, side};
 use crate::error::{Error, Result};
 
 /// The most elements an activation of one image, or the parameters of one operation, may have: 2³¹.
@@ -35,15 +35,35 @@ pub(super) fn infer(op: &Op, inputs: &[&[usize]]) -> Result<Vec<usize>> {
             checked(op, "parameters", &[features, dense.units])?;
             vec![dense.units]
         }
-        (Op::BatchNorm(_) | Op::Dropout { .. } | Op::Activation(_), [x]) => x.to_vec(),
-        (Op::Add, [a, b]) if a == b => a.to_vec(),
-        (Op::Add, [a, b]) => {
-            return Err(Error::shape(
-                "add",
-                format!("shapes {a:?} and {b:?} differ"),
-            ));
+        (Op::ConvTranspose2d(conv), [x]) => conv_transpose2d(op, conv, x)?,
+        (
+            Op::BatchNorm(_)
+            | Op::LayerNorm { .. }
+            | Op::Dropout { .. }
+            | Op::DropPath(_)
+            | Op::Activation(_),
+            [x],
+        ) => x.to_vec(),
+        (Op::GroupNorm { groups, .. }, [x]) => {
+            divides(op, *groups, x[0], "channels")?;
+            x.to_vec()
         }
+        (Op::Add, [first, rest @ ..]) => match rest.iter().find(|other| *other != first) {
+            Some(other) => {
+                let message = format!("shapes {first:?} and {other:?} differ");
+                return Err(Error::shape("add", message));
+            }
+            None => first.to_vec(),
+        },
+        (Op::Multiply, [a, b]) => multiply(a, b)?,
         (Op::Concat, [first, rest @ ..]) => concat(first, rest)?,
+        (Op::ZeroPad2d(sides), [x]) => zero_pad2d(op, *sides, x)?,
+        (Op::Crop2d(sides), [x]) => crop2d(op, *sides, x)?,
+        (Op::Resize { size, .. }, [x]) => vec![image(op, x)?[0], size[0], size[1]],
+        (Op::ChannelShuffle { groups }, [x]) => {
+            divides(op, *groups, image(op, x)?[0], "channels")?;
+            x.to_vec()
+        }
         (op, inputs) => return Err(arity(op, inputs.len())),
     };
     checked(op, "elements", &shape)?;
@@ -82,14 +102,8 @@ fn conv2d(op: &Op, conv: &Conv2d, x: &[usize]) -> Result<Vec<usize>> {
         kernel,
         ..
     } = *conv;
-    for (count, of) in [(channels, "input channels"), (filters, "filters")] {
-        if !count.is_multiple_of(groups) {
-            return Err(Error::shape(
-                op.name(),
-                format!("groups {groups} does not divide the {count} {of}"),
-            ));
-        }
-    }
+    divides(op, groups, channels, "input channels")?;
+    divides(op, groups, filters, "filters")?;
     let (h, w) = windows(
         op,
         [height, width],
@@ -104,6 +118,88 @@ fn conv2d(op: &Op, conv: &Conv2d, x: &[usize]) -> Result<Vec<usize>> {
         &[filters, channels / groups, kernel[0], kernel[1]],
     )?;
     Ok(vec![filters, h, w])
+}
+
+/// The shape of which `conv` as a plain convolution would make `x`.
+fn conv_transpose2d(op: &Op, conv: &Conv2d, x: &[usize]) -> Result<Vec<usize>> {
+    let [channels, height, width] = image(op, x)?;
+    divides(op, conv.groups, channels, "input channels")?;
+    divides(op, conv.groups, conv.filters, "filters")?;
+    let mut output = vec![conv.filters];
+    for (axis, size) in [height, width].into_iter().enumerate() {
+        let side = match conv.padding {
+            Padding::Same => size.checked_mul(conv.stride[axis]),
+            Padding::Valid => (conv.kernel[axis] - 1)
+                .checked_mul(conv.dilation[axis])
+                .and_then(|extent| extent.checked_add((size - 1).checked_mul(conv.stride[axis])?))
+                .and_then(|side| side.checked_add(1)),
+        };
+        output.push(side.unwrap_or(usize::MAX));
+    }
+    let [rows, columns] = conv.kernel;
+    checked(
+        op,
+        "parameters",
+        &[channels, conv.filters / conv.groups, rows, columns],
+    )?;
+    Ok(output)
+}
+
+/// Equal shapes, or an image and one factor for each of its channels.
+fn multiply(a: &[usize], b: &[usize]) -> Result<Vec<usize>> {
+    let per_channel = |factor: &[usize], x: &[usize]| {
+        x.len() == 3 && factor[0] == x[0] && factor[1..].iter().all(|&size| size == 1)
+    };
+    if a == b || per_channel(b, a) {
+        Ok(a.to_vec())
+    } else if per_channel(a, b) {
+        Ok(b.to_vec())
+    } else {
+        let message = format!(
+            "shapes {a:?} and {b:?} are neither equal nor an image and a factor per channel"
+        );
+        Err(Error::shape("multiply", message))
+    }
+}
+
+fn zero_pad2d(op: &Op, sides: Sides, x: &[usize]) -> Result<Vec<usize>> {
+    let [channels, height, width] = image(op, x)?;
+    let wider = |size: usize, before: usize, after: usize| {
+        size.saturating_add(before).saturating_add(after)
+    };
+    let height = wider(height, sides.top, sides.bottom);
+    Ok(vec![
+        channels,
+        height,
+        wider(width, sides.left, sides.right),
+    ])
+}
+
+fn crop2d(op: &Op, sides: Sides, x: &[usize]) -> Result<Vec<usize>> {
+    let [channels, height, width] = image(op, x)?;
+    let left = |size: usize, before: usize, after: usize| {
+        let left = size.checked_sub(before)?.checked_sub(after)?;
+        (left > 0).then_some(left)
+    };
+    let rows = left(height, sides.top, sides.bottom);
+    match (rows, left(width, sides.left, sides.right)) {
+        (Some(height), Some(width)) => Ok(vec![channels, height, width]),
+        _ => Err(Error::shape(
+            op.name(),
+            format!("nothing is left of a {height}×{width} input"),
+        )),
+    }
+}
+
+/// Refuses groups that do not divide `count`.
+fn divides(op: &Op, groups: usize, count: usize, of: &str) -> Result<()> {
+    if count.is_multiple_of(groups) {
+        return Ok(());
+    }
+    Err(Error::shape(
+        op.name(),
+        format!("groups {groups} does not divide the {count} {of}"),
+    ))
 }
 
 /// The number of windows down and across.
@@ -206,8 +302,8 @@ fn flat(op: &Op, shape: &[usize]) -> Result<usize> {
 fn arity(op: &Op, found: usize) -> Error {
     let expected = match op {
         Op::Input { .. } => "no input",
-        Op::Add => "2 inputs",
-        Op::Concat => "at least one input",
+        Op::Multiply => "2 inputs",
+        Op::Add | Op::Concat => "at least one input",
         _ => "1 input",
     };
     Error::shape(op.name(), format!("expected {expected}, found {found}"))

@@ -11,6 +11,7 @@ mod host;
 mod manager;
 mod modules;
 mod network;
+mod ops;
 mod options;
 mod params;
 mod space;
@@ -90,6 +91,7 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     space::register(&mut engine);
     data::register(&mut engine);
     network::register(&mut engine);
+    ops::register(&mut engine);
     manager::register(&mut engine);
     controller::register(&mut engine);
     study::register(&mut engine);

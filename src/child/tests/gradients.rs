@@ -41,7 +41,7 @@ fn network() -> Network {
 fn loss(child: &mut Child, device: &Device) -> Tensor<1> {
     let images = image(noise(4 * 2 * 7 * 7, 5), [4, 2, 7, 7], device);
     let labels = Tensor::<1, Int>::from_data([0_i64, 1, 2, 1], device);
-    let logits = child.forward_train(images, &mut Seed(0).stream("dropout"));
+    let logits = child.forward_train(images, 0.5, &mut Seed(0).stream("dropout"));
     cross_entropy(logits, &labels, 0.1)
 }
 

@@ -258,6 +258,7 @@ fn the_first_updates_follow_their_formulas() {
         let mut parameters = crate::child::Parameters {
             convs: vec![],
             denses: vec![],
+            scales: vec![],
             norms: vec![crate::child::parameters::Norm {
                 weight: Param::from_data([2.0_f32], &device),
                 bias: Param::from_data([0.0_f32], &device),
