@@ -38,18 +38,15 @@ impl Diagnostic {
 
     /// Renders the error with the source line, in colour if `colour`.
     pub fn render(&self, sources: &Sources, colour: bool) -> String {
-        let text = sources.get(&self.source);
-        let span = self
-            .place
-            .zip(text.as_deref())
-            .map(|(place, text)| span(text, place));
-        let (Some(span), Some(text)) = (span, text) else {
+        let (Some(place), Some(source)) = (self.place, sources.get(&self.source)) else {
             return format!("Error: {}\n  in {}\n", self.message, self.source);
         };
         let config = Config::default()
             .with_color(colour)
             .with_char_set(CharSet::Unicode)
             .with_index_type(IndexType::Char);
+        let text = &*source.text;
+        let span = span(text, source.original(place));
         let source = self.source.as_str();
         let report = Report::build(ReportKind::Error, (source, span.clone()))
             .with_config(config)
@@ -57,7 +54,7 @@ impl Diagnostic {
             .with_label(Label::new((source, span)).with_message("here"))
             .finish();
         let mut rendered = Vec::new();
-        let written = report.write((source, Source::from(&*text)), &mut rendered);
+        let written = report.write((source, Source::from(text)), &mut rendered);
         let mut rendered = String::from_utf8_lossy(&rendered).into_owned();
         if written.is_err() {
             // Writing to memory does not fail; were it to, the message still counts.

@@ -1,5 +1,5 @@
 //! Where `import` finds modules: `nas/…` in the embedded standard library, everything else below
-//! the script's folder.
+//! the script's folder. Each module's functions see their own module's functions first.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -8,7 +8,8 @@ use std::sync::Arc;
 use include_dir::{Dir, include_dir};
 use parking_lot::Mutex;
 use rhai::{
-    Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared,
+    AST, Engine, EvalAltResult, FnNamespace, FuncRegistration, GlobalRuntimeState, Module,
+    ModuleResolver, Position, Scope, Shared,
 };
 
 use super::{Scripted, raise};
@@ -18,20 +19,88 @@ type SharedModule = Shared<Module>;
 
 static STDLIB: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
 
+/// Rhai remembers which function a plain name stands for, and does not forget it from one module to
+/// the next: a module that calls its own `conv` may get another's. It does forget at an import of a
+/// module with a global function, so each function of a module begins with this import of one.
+const FRESH_NAMES: &str = "import \"#\";";
+
+/// A source text and the places, as line and column from 1, where [`FRESH_NAMES`] was put in before
+/// it was compiled.
+#[derive(Clone)]
+pub(super) struct Text {
+    pub text: Arc<str>,
+    inserted: Vec<(usize, usize)>,
+}
+
+impl Text {
+    /// The place in the text as people wrote it.
+    pub fn original(&self, (line, column): (usize, usize)) -> (usize, usize) {
+        let length = FRESH_NAMES.len();
+        let before = self.inserted.iter().filter(|place| place.0 == line);
+        // The places are those of the text as it was written, in ascending order.
+        let column = before.fold(column, |column, place| {
+            column - length.min(column.saturating_sub(place.1))
+        });
+        (line, column)
+    }
+}
+
 /// The texts of everything that was compiled, by name, for error messages.
 #[derive(Clone, Default)]
-pub struct Sources(Arc<Mutex<BTreeMap<String, Arc<str>>>>);
+pub struct Sources(Arc<Mutex<BTreeMap<String, Text>>>);
 
 impl Sources {
     /// Keeps `text` as the source called `name`.
     pub fn add(&self, name: &str, text: &str) {
-        self.0.lock().insert(name.into(), text.into());
+        self.keep(name, text, Vec::new());
+    }
+
+    fn keep(&self, name: &str, text: &str, inserted: Vec<(usize, usize)>) {
+        let text = text.into();
+        self.0.lock().insert(name.into(), Text { text, inserted });
     }
 
     /// The source called `name`.
-    pub fn get(&self, name: &str) -> Option<Arc<str>> {
+    pub(super) fn get(&self, name: &str) -> Option<Text> {
         self.0.lock().get(name).cloned()
     }
+}
+
+/// Where the bodies of the functions of `ast` begin, after the brace, as line and column from 1.
+fn bodies(ast: &AST) -> Vec<(usize, usize)> {
+    let functions = ast.shared_lib().iter_script_fn_info();
+    let brace = functions.filter_map(|(.., function)| {
+        let position = function.body.start_position();
+        Some((position.line()?, position.position()? + 1))
+    });
+    let mut bodies: Vec<_> = brace.collect();
+    bodies.sort_unstable();
+    bodies
+}
+
+/// Puts [`FRESH_NAMES`] into `text` at those of `places` that follow a brace; returns where.
+fn insert(text: &str, places: Vec<(usize, usize)>) -> (String, Vec<(usize, usize)>) {
+    let mut lines: Vec<Vec<char>> = text.split('\n').map(|l| l.chars().collect()).collect();
+    let follows_brace = |&(line, column): &(usize, usize)| {
+        // A closure without braces has no such place.
+        column > 1 && lines.get(line - 1).and_then(|l| l.get(column - 2)) == Some(&'{')
+    };
+    let inserted: Vec<_> = places.into_iter().filter(follows_brace).collect();
+    for &(line, column) in inserted.iter().rev() {
+        lines[line - 1].splice(column - 1..column - 1, FRESH_NAMES.chars());
+    }
+    let lines: Vec<String> = lines.into_iter().map(String::from_iter).collect();
+    (lines.join("\n"), inserted)
+}
+
+/// The module that [`FRESH_NAMES`] imports.
+fn fresh_names() -> SharedModule {
+    let mut module = Module::new();
+    FuncRegistration::new("#")
+        .with_namespace(FnNamespace::Global)
+        .set_into_module(&mut module, || ());
+    module.build_index();
+    module.into()
 }
 
 /// Resolves and compiles modules; each is compiled once.
@@ -39,6 +108,7 @@ pub(super) struct Resolver {
     folder: PathBuf,
     sources: Sources,
     compiled: Mutex<BTreeMap<String, SharedModule>>,
+    fresh_names: SharedModule,
     /// What is being compiled right now, outermost first.
     loading: Mutex<Vec<String>>,
 }
@@ -49,6 +119,7 @@ impl Resolver {
             folder: folder.to_path_buf(),
             sources,
             compiled: Mutex::default(),
+            fresh_names: fresh_names(),
             loading: Mutex::default(),
         }
     }
@@ -61,8 +132,13 @@ impl Resolver {
         self.sources.add(&name, &text);
         let in_module =
             |error| Box::new(EvalAltResult::ErrorInModule(name.clone(), error, position));
-        let parsed = engine.compile(&text);
-        let mut ast = parsed.map_err(|error| in_module(Box::new(error.into())))?;
+        let compile = |text: &str| {
+            let parsed = engine.compile(text);
+            parsed.map_err(|error| in_module(Box::new(error.into())))
+        };
+        let (compiled, inserted) = insert(&text, bodies(&compile(&text)?));
+        self.sources.keep(&name, &text, inserted);
+        let mut ast = compile(&compiled)?;
         ast.set_source(&name);
         let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);
         module.map(Into::into).map_err(in_module)
@@ -110,6 +186,9 @@ impl ModuleResolver for Resolver {
         path: &str,
         position: Position,
     ) -> Scripted<SharedModule> {
+        if path == "#" {
+            return Ok(self.fresh_names.clone());
+        }
         if let Some(module) = self.compiled.lock().get(path) {
             return Ok(module.clone());
         }

@@ -129,3 +129,34 @@ for option in ["timeout", "failure_reward", "learning_rate"] {
     let expected = ["timeout", "failure_reward", "learning_rate"].map(refused);
     assert_eq!(lines, expected);
 }
+
+#[test]
+fn a_module_calls_its_own_functions_whatever_others_are_called() {
+    let place = Place::new();
+    let module = |own: &str| format!("fn run() {{ pick() + pick() }}\nfn pick() {{ {own:?} }}\n");
+    place.write("a.rhai", module("a"));
+    place.write("b.rhai", module("b"));
+    place.write(
+        "search.rhai",
+        "import \"a\" as a;\nimport \"b\" as b;\nfn pick() { \"main\" }\n\
+         for i in 0..3 { print(pick() + a::run() + pick() + b::run() + pick()); }\n",
+    );
+    let ran = place.run(&["search.rhai", "-q"]);
+    let printed = ran.succeeded().lines().take(3);
+    assert!(
+        printed.clone().all(|line| line == "mainaamainbbmain"),
+        "{ran:?}"
+    );
+    assert_eq!(printed.count(), 3);
+}
+
+#[test]
+fn an_error_in_a_function_of_one_line_points_at_its_own_place() {
+    let place = Place::new();
+    place.write("a.rhai", "fn f(x) { let y = x; fail(y) }\n");
+    place.write("search.rhai", "import \"a\" as a;\na::f(1);\n");
+    let ran = place.run(&["search.rhai"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("a.rhai:1:22"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains('#'), "{}", ran.stderr);
+}
