@@ -11,4 +11,5 @@ mod layers;
 mod recipes;
 mod repl;
 mod runs;
+mod spaces;
 mod tensorboard;
