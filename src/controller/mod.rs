@@ -2,7 +2,7 @@
 //! of networks, children or scripts.
 //!
 //! Read an update top to bottom in `reinforce` (the paper's) or `original` (the Keras
-//! project's); the network is in `policy`, every hyper-parameter in `config`.
+//! project's); the network is in `policy`, what it walks in `steps`, every hyper-parameter in `config`.
 
 mod cell;
 mod config;
@@ -13,6 +13,7 @@ mod policy;
 mod reinforce;
 mod rmsprop;
 mod snapshot;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod weights;
@@ -75,7 +76,7 @@ pub struct Update {
     pub entropy: f64,
     /// The moving average of rewards after this update (reinforce mode).
     pub baseline: Option<f64>,
-    /// The cross-entropy of each decision by its name: "layer_1/kernel".
+    /// The cross-entropy of each decision by its name: "layer_1/kernel", "layer_3/skip_0".
     pub cross_entropies: Vec<(String, f64)>,
 }
 
@@ -84,8 +85,8 @@ impl Controller {
     /// from `config.restore_controller` where that names a file.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for an option out of range or a space without states; as
-    /// [`load`](Self::load) for a file to restore.
+    /// [`Error::Invalid`] for an option out of range, a space without decisions, or one that mode
+    /// original cannot start from; as [`load`](Self::load) for a file to restore.
     pub fn new(
         space: Arc<StateSpace>,
         layers: usize,
@@ -95,10 +96,19 @@ impl Controller {
     ) -> Result<Self> {
         config.validate()?;
         space.check_layers(layers)?;
+        if config.mode == Mode::Original {
+            original::check(&space)?;
+        }
+        let policy = Policy::new(&space, layers, &config);
+        if policy.sequence.sizes.is_empty() {
+            let expected = "at least 2 (a first layer has no earlier one to choose)";
+            return Err(Error::invalid("number of layers", expected, layers));
+        }
         let mut init = seed.stream("controller/init");
-        let weights = Weights::new(&space, layers, &config, &mut init, device);
+        let steps = &policy.sequence;
+        let weights = Weights::new(&space, layers, steps, &config, &mut init, device);
         let mut controller = Self {
-            policy: Policy::new(&space, layers, &config),
+            policy,
             weights,
             optimizer: WeightOptimizer::new(config.mode),
             rng: seed.stream("controller"),
@@ -152,7 +162,7 @@ impl Controller {
 
     /// What `state` enters the network as in original mode; zeros where there is none.
     fn input(&self, state: Option<&Actions>) -> Vec<Vec<usize>> {
-        let undecided = || vec![0; self.policy.steps[0].size];
+        let undecided = || vec![0; self.policy.sequence.sizes[0]];
         original::sequence(&state.map_or_else(undecided, original::input_state))
     }
 
@@ -220,7 +230,7 @@ impl Controller {
         let gradients = gradient.scaled(self.config.clip_norm, factor)?;
         self.weights = self.optimizer.step(learning_rate, &self.weights, gradients);
         self.step += 1;
-        let names = self.policy.steps.iter().map(|step| step.name.clone());
+        let names = self.policy.sequence.names.iter().cloned();
         Ok(Update {
             loss: gradient.loss,
             step: self.step,
@@ -306,7 +316,10 @@ impl Controller {
 
     /// The weights by name: "embeddings/state_embeddings_0" `[size + 1, embedding_dim]`,
     /// "rnn/lstm_cell/kernel" `[embedding_dim + cells, 4 · cells]`, "classifier_0/kernel"
-    /// `[cells, size]` and so on, as the original names them.
+    /// `[cells, size]` and so on, as the original names them. The table of an anchor has a row per
+    /// layer, that of an input one per input and layer, besides row 0. An anchor has
+    /// "anchor_2/w_prev" and "anchor_2/w_curr" `[cells, cells]` and "anchor_2/v" `[cells, 1]`,
+    /// under its state's id.
     ///
     /// # Errors
     /// [`Error::Invalid`] where the device fails to hand them over.

@@ -13,10 +13,11 @@ use burn::tensor::Tensor;
 use super::config::Labels;
 use super::gradient::{Objective, regulariser};
 use super::policy::{Decided, Policy, integers};
+use super::steps::Step;
 use super::weights::Weights;
 use super::{Controller, ControllerConfig, Rollout, Update, discount_rewards};
 use crate::error::{Error, Result};
-use crate::space::{Actions, Source, encode};
+use crate::space::{Actions, Source, StateSpace, encode};
 
 /// Exploration falls by this factor every [`EXPLORATION_STEPS`] updates, down to a floor.
 const EXPLORATION_DECAY: f64 = 0.99;
@@ -51,6 +52,26 @@ pub(super) fn input_state(state: &Actions) -> Vec<usize> {
         }
     };
     encoding.into_iter().map(|value| value as usize).collect()
+}
+
+/// Checks that the sequence starts with a decision that can be encoded.
+///
+/// # Errors
+/// [`Error::Invalid`] where the first state has not the same values in every layer.
+pub(super) fn check(space: &StateSpace) -> Result<()> {
+    let Some(first) = space.slots(1).next() else {
+        return Ok(());
+    };
+    first.state.values().map(drop).map_err(|error| match error {
+        Error::Invalid {
+            expected, found, ..
+        } => {
+            let name = &first.state.name;
+            let what = format!("first state '{name}', whose encoding starts mode \"original\"");
+            Error::invalid(what, expected, found)
+        }
+        other => other,
+    })
 }
 
 /// Input rows as the sequence of batches of one that [`Policy::unroll`] takes.
@@ -93,25 +114,30 @@ pub(super) fn objective(
     config: &ControllerConfig,
     rollout: &Rollout,
 ) -> Result<Objective> {
-    let own_path = |_, logits: &Tensor<2>| Ok(logits.clone().argmax(1).reshape([-1]));
-    let logits = policy.unroll(weights, &sequence(&rollout.input), own_path)?;
-    let mut minimised = Vec::with_capacity(logits.len());
-    let mut cross_entropies = Vec::with_capacity(logits.len());
-    let mut entropies = Vec::with_capacity(logits.len());
-    for (logits, &index) in logits.into_iter().zip(&rollout.indices) {
-        let label = match config.labels {
-            Labels::Encoding => (index + 1) as f64,
-            Labels::OneHot => 1.0,
-        };
-        let logit = logits.clone().narrow(1, index, 1);
-        let decided = Decided::new(logits, integers(&[index], weights));
-        cross_entropies.push(decided.log_prob.clone().mul_scalar(-label));
-        minimised.push(decided.log_prob.neg() - logit.mul_scalar(label - 1.0));
-        entropies.push(decided.entropy);
-    }
-    let cross_entropies: Tensor<1> = Tensor::cat(cross_entropies, 1).reshape([-1]);
+    let (mut decided, mut taken_logits) = (Vec::new(), Vec::new());
+    let own_path = |step: &Step, logits: &Tensor<2>| {
+        let taken = integers(&rollout.indices[step.decisions.clone()], weights);
+        decided.push(Decided::new(logits.clone(), taken.clone(), 1));
+        let logit = logits.clone().gather(1, taken.unsqueeze_dim(1));
+        taken_logits.push(logit.reshape([1, -1]));
+        Ok(logits.clone().argmax(1).reshape([-1]))
+    };
+    policy.unroll(weights, &sequence(&rollout.input), own_path)?;
+    let label = |index: &usize| match config.labels {
+        Labels::Encoding => (index + 1) as f32,
+        Labels::OneHot => 1.0,
+    };
+    let labels: Vec<f32> = rollout.indices.iter().map(label).collect();
+    let labels: Tensor<1> = Tensor::from_data(labels.as_slice(), &weights.device());
+    let log_probs = decided.iter().map(|d| d.log_prob.clone());
+    let log_probs: Tensor<1> = Tensor::cat(log_probs.collect(), 1).reshape([-1]); // [decisions]
+    let taken_logits: Tensor<1> = Tensor::cat(taken_logits, 1).reshape([-1]);
+    let entropies = decided.into_iter().map(|d| d.entropy);
+    let entropy = Tensor::cat(entropies.collect(), 1).sum();
+
+    let cross_entropies = log_probs.clone().neg() * labels.clone();
     let mut loss = cross_entropies.clone().sum();
-    let mut minimised = Tensor::cat(minimised, 1).sum();
+    let mut minimised = (log_probs.neg() - taken_logits * labels.sub_scalar(1.0)).sum();
     if let Some(penalty) = regulariser(weights, config.reg_param()) {
         loss = loss + penalty.clone();
         minimised = minimised + penalty;
@@ -119,7 +145,7 @@ pub(super) fn objective(
     Ok(Objective {
         minimised,
         loss,
-        entropy: Tensor::cat(entropies, 1).sum(),
+        entropy,
         cross_entropies,
     })
 }

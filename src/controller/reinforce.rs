@@ -7,6 +7,7 @@ use burn::tensor::Tensor;
 
 use super::gradient::{Objective, regulariser};
 use super::policy::{Decided, Policy, integers};
+use super::steps::Step;
 use super::weights::Weights;
 use super::{Controller, ControllerConfig, Rollout, Update};
 use crate::error::Result;
@@ -60,13 +61,19 @@ pub(super) fn objective(
     batch: &[Rollout],
     advantages: &[f64],
 ) -> Result<Objective> {
-    let taken = |d: usize| {
-        let indices: Vec<usize> = batch.iter().map(|r| r.indices[d]).collect();
-        integers(&indices, weights)
+    let taken = |step: &Step| {
+        let indices = batch
+            .iter()
+            .flat_map(|r| &r.indices[step.decisions.clone()]);
+        integers(&indices.copied().collect::<Vec<_>>(), weights)
     };
-    let logits = policy.unroll(weights, &start(batch.len()), |d, _| Ok(taken(d)))?;
-    let decided = logits.into_iter().enumerate();
-    let decided: Vec<_> = decided.map(|(d, l)| Decided::new(l, taken(d))).collect();
+    let mut decided = Vec::new();
+    let score = |step: &Step, logits: &Tensor<2>| {
+        let taken = taken(step);
+        decided.push(Decided::new(logits.clone(), taken.clone(), batch.len()));
+        Ok(taken)
+    };
+    policy.unroll(weights, &start(batch.len()), score)?;
     let log_probs = decided.iter().map(|d| d.log_prob.clone());
     let log_probs: Tensor<2> = Tensor::cat(log_probs.collect(), 1); // [batch, decisions]
     let entropies = decided.into_iter().map(|d| d.entropy);

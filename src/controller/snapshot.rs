@@ -12,7 +12,7 @@ use super::{CellKind, Controller, ControllerConfig, Mode, Rollout};
 use crate::arrays::{self, Array, Arrays};
 use crate::error::{Error, Result};
 use crate::seed::StreamRng;
-use crate::space::{State, StateSpace, Value};
+use crate::space::StateSpace;
 
 /// The newest version of the file that this program reads and writes.
 const FORMAT: u32 = 1;
@@ -135,15 +135,11 @@ impl Controller {
 
     /// Whether `rollout` decides what this controller decides.
     fn holds(&self, rollout: &Rollout) -> bool {
-        let steps = &self.policy.steps;
-        let rows = steps[0].size;
-        let decided = rollout
-            .indices
-            .iter()
-            .zip(steps)
-            .all(|(i, step)| *i < step.size);
+        let sizes = &self.policy.sequence.sizes;
+        let rows = sizes[0];
+        let decided = rollout.indices.iter().zip(sizes).all(|(i, size)| i < size);
         decided
-            && rollout.indices.len() == steps.len()
+            && rollout.indices.len() == sizes.len()
             && rollout.input.len() == rows
             && rollout.input.iter().all(|row| *row <= rows)
             && rollout.reward.is_finite()
@@ -200,20 +196,20 @@ fn space_difference(own: &StateSpace, file: &StateSpace) -> Option<String> {
             names(file)
         ));
     }
-    let list = |state: &State| {
-        let values: Vec<_> = state.values.iter().map(Value::quoted).collect();
-        format!("[{}]", values.join(", "))
-    };
     let mut states = own.states().iter().zip(file.states());
     let (own, file) = states.find(|(own, file)| own != file)?;
-    Some(if own.values == file.values {
+    let name = &own.name;
+    Some(if own.domain == file.domain {
         format!(
-            "state '{}' is decided {:?}, the file's {:?}",
-            own.name, own.scope, file.scope
+            "state '{name}' is decided {:?}, the file's {:?}",
+            own.scope, file.scope
         )
-    } else {
-        let (name, own, file) = (&own.name, list(own), list(file));
+    } else if own.values().is_ok() && file.values().is_ok() {
+        let (own, file) = (&own.domain, &file.domain);
         format!("state '{name}' has values {own}, the file's has {file}")
+    } else {
+        let (own, file) = (&own.domain, &file.domain);
+        format!("state '{name}' chooses from {own}, the file's from {file}")
     })
 }
 

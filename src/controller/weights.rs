@@ -7,10 +7,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
 use super::config::ControllerConfig;
+use super::steps::Steps;
 use crate::arrays::{Array, Arrays};
 use crate::error::{Error, Result};
 use crate::seed::StreamRng;
-use crate::space::{State, StateSpace};
+use crate::space::{Domain, State, StateSpace};
 
 /// How a weight starts.
 #[derive(Clone, Copy, Debug)]
@@ -72,29 +73,42 @@ impl Spec {
     }
 }
 
+/// The weights of an anchor's attention (arXiv 1611.01578, §3.3).
+pub(super) struct AnchorWeights<'a> {
+    /// Of the anchor's output at an earlier layer, `[cells, cells]`.
+    pub previous: &'a Tensor<2>,
+    /// Of its output at the layer that chooses, `[cells, cells]`.
+    pub current: &'a Tensor<2>,
+    /// From their sum to a logit, `[cells, 1]`.
+    pub v: &'a Tensor<2>,
+}
+
 /// All weights of a policy: the embedding table of each state, then the cell's, then kernel and
-/// bias of each decision's classifier.
+/// bias of each decision's classifier, then those of each anchor.
 #[derive(Clone, Debug)]
 pub(super) struct Weights {
     specs: Arc<[Spec]>,
     values: Vec<Tensor<2>>,
     tables: usize,
     cell: usize,
+    classifiers: usize,
 }
 
 impl Weights {
-    /// Draws the first weights of a policy for `layers` layers of `space`.
+    /// Draws the first weights of a policy that walks `steps`, those of `layers` layers of `space`.
     pub fn new(
         space: &StateSpace,
         layers: usize,
+        steps: &Steps,
         config: &ControllerConfig,
         rng: &mut StreamRng,
         device: &Device,
     ) -> Self {
         let (cells, embedding) = (config.controller_cells, config.embedding_dim);
-        let table = |(i, size)| {
-            let name = format!("embeddings/state_embeddings_{i}");
-            Spec::matrix(name, size + 1, embedding, Init::Uniform)
+        let table = |state: &State| {
+            let name = format!("embeddings/state_embeddings_{}", state.id);
+            let rows = state.domain.vocabulary(layers) + 1;
+            Spec::matrix(name, rows, embedding, Init::Uniform)
         };
         let classifier = |(d, size)| {
             let kernel = format!("classifier_{d}/kernel");
@@ -104,23 +118,35 @@ impl Weights {
                 Spec::bias(format!("classifier_{d}/bias"), size, 0.0),
             ]
         };
-        let states = space.states().iter().map(State::size).enumerate();
-        let decisions = space.decisions(layers).map(|d| d.state.size()).enumerate();
+        let anchor = |state: &State| {
+            let id = state.id;
+            let matrix = |name, columns| {
+                Spec::matrix(format!("anchor_{id}/{name}"), cells, columns, Init::Glorot)
+            };
+            [
+                matrix("w_prev", cells),
+                matrix("w_curr", cells),
+                matrix("v", 1),
+            ]
+        };
         let cell = config.cell.specs(embedding, cells);
         let (tables, cell_weights) = (space.size(), cell.len());
-        let specs = states.map(table).chain(cell);
-        let specs: Arc<[_]> = specs.chain(decisions.flat_map(classifier)).collect();
+        let specs = space.states().iter().map(table).chain(cell);
+        let specs = specs.chain(steps.classifiers().flat_map(classifier));
+        let anchors = space.states().iter().filter(|s| s.domain == Domain::Anchor);
+        let specs: Arc<[_]> = specs.chain(anchors.flat_map(anchor)).collect();
         let values = specs.iter().map(|s| matrix(s, s.draw(rng), device));
         Self {
             values: values.collect(),
             specs,
             tables,
             cell: cell_weights,
+            classifiers: steps.classifiers().count(),
         }
     }
 
-    /// The embedding table of the state `id`, `[size + 1, embedding_dim]`: row 0 stands for "not
-    /// decided yet", row i + 1 for the value i.
+    /// The embedding table of the state `id`, `[vocabulary + 1, embedding_dim]`: row 0 stands for
+    /// "not decided yet" (of an anchor "none"), row i + 1 for the value, input or layer i.
     pub fn table(&self, id: usize) -> &Tensor<2> {
         &self.values[id]
     }
@@ -130,10 +156,20 @@ impl Weights {
         &self.values[self.tables..self.tables + self.cell]
     }
 
-    /// Kernel `[cells, size]` and bias `[1, size]` of the classifier of decision `d`.
-    pub fn classifier(&self, d: usize) -> (&Tensor<2>, &Tensor<2>) {
-        let kernel = self.tables + self.cell + 2 * d;
+    /// Kernel `[cells, size]` and bias `[1, size]` of a classifier, by its position among them.
+    pub fn classifier(&self, number: usize) -> (&Tensor<2>, &Tensor<2>) {
+        let kernel = self.tables + self.cell + 2 * number;
         (&self.values[kernel], &self.values[kernel + 1])
+    }
+
+    /// The weights of an anchor, by its position among them.
+    pub fn anchor(&self, number: usize) -> AnchorWeights<'_> {
+        let first = self.tables + self.cell + 2 * self.classifiers + 3 * number;
+        AnchorWeights {
+            previous: &self.values[first],
+            current: &self.values[first + 1],
+            v: &self.values[first + 2],
+        }
     }
 
     /// Every weight, in order.

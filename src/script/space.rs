@@ -7,8 +7,8 @@ use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
 use super::{Host, Scripted, raise};
-use crate::error::Error;
-use crate::space::{Actions, State, StateSpace, Value};
+use crate::error::{Error, Result};
+use crate::space::{Actions, Domain, State, StateSpace, Value};
 
 /// A script's handle of a space: copies share it.
 #[derive(Clone, Default)]
@@ -18,6 +18,13 @@ impl Space {
     /// The space as it is now.
     pub(super) fn get(&self) -> Arc<StateSpace> {
         self.0.lock().clone()
+    }
+
+    /// Adds a state and returns its id.
+    fn add(&self, add: impl FnOnce(&mut StateSpace) -> Result<usize>) -> Scripted<i64> {
+        let mut inner = self.0.lock();
+        let id = add(Arc::make_mut(&mut inner));
+        id.map(|id| id as i64).map_err(raise)
     }
 }
 
@@ -37,7 +44,7 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 /// A state's value from a script's.
-pub(super) fn value(dynamic: &Dynamic) -> Scripted<Value> {
+fn plain(dynamic: &Dynamic) -> Scripted<Value> {
     if let Ok(v) = dynamic.as_bool() {
         Ok(Value::Bool(v))
     } else if let Ok(v) = dynamic.as_int() {
@@ -56,17 +63,61 @@ pub(super) fn value(dynamic: &Dynamic) -> Scripted<Value> {
     }
 }
 
+/// A decided value from a script's: a state's, or an anchor's list of earlier layers.
+fn value(dynamic: &Dynamic) -> Scripted<Value> {
+    let Ok(layers) = dynamic.as_array_ref() else {
+        return plain(dynamic);
+    };
+    let expected = "earlier layers, counted from 0";
+    let layer = |d: &Dynamic| {
+        let layer = d.as_int().ok().and_then(|n| usize::try_from(n).ok());
+        layer.ok_or_else(|| raise(Error::invalid("list of layers", expected, d)))
+    };
+    let layers = layers.iter().map(layer).collect::<Scripted<Vec<_>>>()?;
+    Ok(Value::Layers(layers))
+}
+
 pub(super) fn dynamic(value: &Value) -> Dynamic {
     match value {
         Value::Bool(v) => (*v).into(),
         Value::Int(v) => (*v).into(),
         Value::Float(v) => (*v).into(),
         Value::Text(v) => v.into(),
+        Value::Layers(v) => v.iter().map(|j| Dynamic::from(*j as i64)).collect(),
     }
 }
 
-fn values(array: &Array) -> Scripted<Vec<Value>> {
-    array.iter().map(value).collect()
+/// An array of a state's values.
+fn values(array: &[Dynamic]) -> Scripted<Vec<Value>> {
+    array.iter().map(plain).collect()
+}
+
+/// The domain that an array says: values, or a list of values for each layer.
+fn lists(name: &str, array: &Array) -> Scripted<Option<Vec<Vec<Value>>>> {
+    let nested = array.iter().filter(|d| d.is_array()).count();
+    if nested == 0 {
+        return Ok(None);
+    }
+    if nested < array.len() {
+        let what = format!("values of state '{name}'");
+        let expected = "values, or a list of values for each layer";
+        return Err(raise(Error::invalid(what, expected, "both")));
+    }
+    let list = |d: &Dynamic| {
+        d.as_array_ref()
+            .map_or_else(|_| Ok(Vec::new()), |a| values(&a))
+    };
+    array.iter().map(list).collect::<Scripted<_>>().map(Some)
+}
+
+/// Refuses the name of a state that a layer's property would hide.
+fn check_state_name(name: &str) -> Scripted<()> {
+    // Rhai gives every value a `tag`.
+    if name == "tag" {
+        let expected = "a name that is no property of a layer";
+        return Err(raise(Error::invalid("state name", expected, "'tag'")));
+    }
+    Ok(())
 }
 
 /// A count or index from a script's integer.
@@ -75,17 +126,21 @@ pub(super) fn count(what: &str, n: i64) -> Scripted<usize> {
 }
 
 fn describe(state: &State) -> Map {
-    let indexed = || state.values.iter().enumerate();
+    let distinct = state.domain.distinct();
+    let array = |values: &[Value]| values.iter().map(dynamic).collect::<Dynamic>();
+    let values = match &state.domain {
+        Domain::PerLayer(lists) => lists.iter().map(|list| array(list)).collect(),
+        _ => array(&distinct),
+    };
+    let indexed = || distinct.iter().enumerate();
     let index_map = indexed().map(|(i, v)| (i.to_string().into(), dynamic(v)));
     let value_map = indexed().map(|(i, v)| (v.to_string().into(), (i as i64).into()));
-    let fields: [(&str, Dynamic); 6] = [
+    let fields: [(&str, Dynamic); 7] = [
         ("id", (state.id as i64).into()),
         ("name", state.name.clone().into()),
-        (
-            "values",
-            state.values.iter().map(dynamic).collect::<Array>().into(),
-        ),
-        ("size", (state.size() as i64).into()),
+        ("kind", state.domain.kind().into()),
+        ("values", values),
+        ("size", (distinct.len() as i64).into()),
         ("index_map", index_map.collect::<Map>().into()),
         ("value_map", value_map.collect::<Map>().into()),
     ];
@@ -106,18 +161,61 @@ mod space {
     }
 
     /// Adds a state that is decided once per layer, and returns its id. The values are all
-    /// integers, all floats, all strings or all booleans.
+    /// integers, all floats, all strings or all booleans; a list of lists gives each layer its
+    /// own.
     ///
     /// ```rhai
     /// let space = StateSpace();
     /// let id = space.add_state("filters", [16, 32, 64]);
+    /// space.add_state("kernel", [[3, 5, 7], [3, 5], [1, 3]]);   // of layers 0, 1 and 2
+    /// print(space.cardinality(3));   // 27 · 12
     /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn add_state(space: &mut Space, name: &str, values: Array) -> Scripted<i64> {
-        let values = super::values(&values)?;
-        let mut inner = space.0.lock();
-        let id = Arc::make_mut(&mut inner).add_state(name, values);
-        id.map(|id| id as i64).map_err(raise)
+        check_state_name(name)?;
+        let lists = super::lists(name, &values)?;
+        match lists {
+            Some(lists) => space.add(|space| space.add_state_per_layer(name, lists)),
+            None => {
+                let values = super::values(&values)?;
+                space.add(|space| space.add_state(name, values))
+            }
+        }
+    }
+
+    /// Adds a state that decides, once per layer, which earlier result the layer reads, and
+    /// returns its id. In layer i (from 0) its value is one of the integers 0 to below `first` + i:
+    /// one of `first` inputs, or `first` + j for the layer j.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_input("left", 2);
+    /// let actions = space.actions([1, 2]);   // layer 0 reads input 1, layer 1 reads layer 0
+    /// print(space.cardinality(3));           // 2 · 3 · 4
+    /// ```
+    #[rhai_fn(return_raw, pure)]
+    pub fn add_input(space: &mut Space, name: &str, first: i64) -> Scripted<i64> {
+        check_state_name(name)?;
+        let first = count(&format!("inputs of state '{name}'"), first)?;
+        space.add(|space| space.add_input(name, first))
+    }
+
+    /// Adds an anchor, which decides in each layer any number of the earlier layers, for skip
+    /// connections, and returns its id. Its value is an array of layers, counted from 0.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// space.add_anchor("skip");
+    /// let actions = space.actions([3, [], 1, [0], 3, [0, 1]]);
+    /// for layer in actions.layers {
+    ///     for earlier in layer.skip { print(`from layer ${earlier}`); }
+    /// }
+    /// ```
+    #[rhai_fn(return_raw, pure)]
+    pub fn add_anchor(space: &mut Space, name: &str) -> Scripted<i64> {
+        check_state_name(name)?;
+        space.add(|space| space.add_anchor(name))
     }
 
     /// Adds a choice that is decided once for the whole network, and returns its id.
@@ -128,7 +226,15 @@ mod space {
     /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn add_choice(space: &mut Space, name: &str, values: Array) -> Scripted<i64> {
-        if ["values", "layers", "probabilities", "log_prob", "summary"].contains(&name) {
+        let taken = [
+            "values",
+            "layers",
+            "probabilities",
+            "log_prob",
+            "summary",
+            "tag",
+        ];
+        if taken.contains(&name) {
             let expected = "a name that is no property of actions";
             return Err(raise(Error::invalid(
                 "choice name",
@@ -137,9 +243,7 @@ mod space {
             )));
         }
         let values = super::values(&values)?;
-        let mut inner = space.0.lock();
-        let id = Arc::make_mut(&mut inner).add_choice(name, values);
-        id.map(|id| id as i64).map_err(raise)
+        space.add(|space| space.add_choice(name, values))
     }
 
     /// The number of states.
@@ -148,8 +252,10 @@ mod space {
         space.get().size() as i64
     }
 
-    /// The state at an index, cyclically: an object with `id`, `name`, `values`, `size`,
-    /// `index_map` and `value_map`.
+    /// The state at an index, cyclically: an object with `id`, `name`, `kind`, `values`, `size`,
+    /// `index_map` and `value_map`. By its `kind`, `values` are those of every layer ("values"), a
+    /// list for each layer ("per_layer"), the inputs before the first layer ("input"), or whether
+    /// an earlier layer is taken ("anchor"); `size` counts the different ones.
     ///
     /// ```rhai
     /// let space = StateSpace();
@@ -168,7 +274,7 @@ mod space {
         space.get().by_name(name).map(describe).map_err(raise)
     }
 
-    /// The value at `index` of the state `id`.
+    /// The value at `index` of the state `id`, which has the same values in every layer.
     ///
     /// ```rhai
     /// let space = StateSpace();
@@ -182,7 +288,8 @@ mod space {
         space.get_state_value(id, index).map(dynamic).map_err(raise)
     }
 
-    /// The original's encoding of a value: its index + 1 at its index, zeros elsewhere.
+    /// The original's encoding of a value: its index + 1 at its index, zeros elsewhere. The state
+    /// `id` has the same values in every layer.
     ///
     /// ```rhai
     /// let space = StateSpace();
@@ -252,8 +359,8 @@ mod space {
         Actions::random(&space.get(), layers, &mut *rng).map_err(raise)
     }
 
-    /// Actions from their values, layer after layer, then the choices. A value that its state
-    /// does not have is an error.
+    /// Actions from their values, layer after layer, then the choices; of an anchor a list of
+    /// earlier layers. A value that its state does not have is an error.
     ///
     /// ```rhai
     /// let space = StateSpace();
@@ -263,7 +370,9 @@ mod space {
     /// ```
     #[rhai_fn(name = "actions", return_raw, pure)]
     pub fn given(space: &mut Space, values: Array) -> Scripted<Actions> {
-        Actions::from_values(&space.get(), &super::values(&values)?).map_err(raise)
+        let values = values.iter().map(super::value);
+        let values = values.collect::<Scripted<Vec<_>>>()?;
+        Actions::from_values(&space.get(), &values).map_err(raise)
     }
 
     /// The space as a table.
@@ -281,7 +390,7 @@ mod space {
 
 #[export_module]
 mod actions {
-    /// The chosen values, layer after layer, then the choices.
+    /// The chosen values, layer after layer, then the choices; of an anchor an array of layers.
     #[rhai_fn(get = "values", pure)]
     pub fn values(actions: &mut Actions) -> Array {
         actions.values().iter().map(dynamic).collect()
@@ -300,7 +409,8 @@ mod actions {
             .collect()
     }
 
-    /// For each decision the probability of each of its values.
+    /// For each decision the probability of each of its values. An anchor makes a decision for each
+    /// earlier layer: to leave it or to take it.
     #[rhai_fn(get = "probabilities", pure)]
     pub fn probabilities(actions: &mut Actions) -> Array {
         let decision = |p: &Vec<f64>| {
@@ -322,7 +432,7 @@ mod actions {
         actions.log_prob()
     }
 
-    /// A short line: `(3, 64) (3, 32) head=gap`.
+    /// A short line: `(3, 64, []) (3, 32, [0]) head=gap`.
     #[rhai_fn(get = "summary", pure)]
     pub fn summary(actions: &mut Actions) -> String {
         actions.summary()
@@ -363,7 +473,7 @@ mod actions {
     pub fn show_layer(layer: &mut Layer) -> String {
         let decided = layer.actions.decided();
         let own = decided.filter(|(d, _)| d.layer == Some(layer.layer));
-        let own = own.map(|(d, value)| format!("{}={}", d.state.name, value.quoted()));
+        let own = own.map(|(s, value)| format!("{}={}", s.state.name, value.quoted()));
         own.collect::<Vec<_>>().join(" ")
     }
 
@@ -384,7 +494,7 @@ mod actions {
 fn named(actions: &Actions, layer: Option<usize>, name: &str) -> Scripted<Dynamic> {
     let mut decided = actions.decided();
     let found = decided.find(|(d, _)| d.layer == layer && d.state.name == name);
-    found.map(|(_, value)| dynamic(value)).ok_or_else(|| {
+    found.map(|(_, value)| dynamic(&value)).ok_or_else(|| {
         let here = actions.decided().filter(|(d, _)| d.layer == layer);
         let kind = if layer.is_some() { "state" } else { "choice" };
         raise(Error::unknown(kind, name, here.map(|(d, _)| &d.state.name)))

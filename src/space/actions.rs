@@ -1,11 +1,12 @@
 //! What was decided: one index per decision of a space, and where the decisions came from.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rand::{Rng, RngExt};
 
-use super::{Decision, StateSpace, Value, value};
+use super::{Decision, Slot, StateSpace, Value};
 use crate::error::{Error, Result};
 
 /// Where the decisions came from.
@@ -32,12 +33,12 @@ pub struct Actions {
 
 impl Actions {
     /// Decisions by their indices, without a distribution behind them. The caller guarantees
-    /// that each index is within its state.
+    /// that each index is within its decision.
     pub(crate) fn given(space: Arc<StateSpace>, layers: usize, indices: Vec<usize>) -> Self {
         let probabilities = space
             .decisions(layers)
             .zip(&indices)
-            .map(|(d, &index)| (0..d.state.size()).map(move |i| f64::from(u8::from(i == index))))
+            .map(|(d, &index)| (0..d.size()).map(move |i| f64::from(u8::from(i == index))))
             .map(Iterator::collect)
             .collect();
         Self {
@@ -49,13 +50,14 @@ impl Actions {
         }
     }
 
-    /// Decisions by their values, in the order of the decision sequence.
+    /// Decisions by their values, one for each of the space's [`slots`](StateSpace::slots); of an
+    /// anchor a list of earlier layers.
     ///
     /// # Errors
     /// [`Error::Invalid`] where the number of values fits no number of layers, or a value is not
-    /// one of its state's.
+    /// one that its state can take in its layer.
     pub fn from_values(space: &Arc<StateSpace>, values: &[Value]) -> Result<Self> {
-        let choices = space.decisions(0).count();
+        let choices = space.slots(0).count();
         let per_layer = space.size() - choices;
         // Where every decision is a choice, the number of layers is of no account.
         let layers = match values.len().checked_sub(choices) {
@@ -69,9 +71,9 @@ impl Actions {
             return Err(Error::invalid("actions", expected, found));
         };
         space.check_layers(layers)?;
-        let index = |(d, value): (Decision<'_>, &Value)| d.state.index_of(value);
-        let indices = space.decisions(layers).zip(values).map(index);
-        let indices = indices.collect::<Result<_>>()?;
+        let slots = space.slots(layers).zip(values);
+        let indices = slots.map(|(slot, value)| slot.indices(value));
+        let indices = indices.collect::<Result<Vec<_>>>()?.concat();
         Ok(Self::given(space.clone(), layers, indices))
     }
 
@@ -81,7 +83,7 @@ impl Actions {
     /// As [`StateSpace::check_layers`].
     pub fn random(space: &Arc<StateSpace>, layers: usize, rng: &mut impl Rng) -> Result<Self> {
         space.check_layers(layers)?;
-        let sizes: Vec<usize> = space.decisions(layers).map(|d| d.state.size()).collect();
+        let sizes: Vec<usize> = space.decisions(layers).map(|d| d.size()).collect();
         let indices = sizes.iter().map(|&n| rng.random_range(0..n)).collect();
         let uniform = |n: usize| vec![1.0 / n as f64; n];
         Ok(Self {
@@ -129,7 +131,7 @@ impl Actions {
         self.source
     }
 
-    /// The distribution each decision was drawn from: `[decisions][size of its state]`. Given
+    /// The distribution each decision was drawn from: `[decisions][size of the decision]`. Given
     /// decisions have all their mass on the value given.
     pub fn probabilities(&self) -> &[Vec<f64>] {
         &self.probabilities
@@ -142,25 +144,36 @@ impl Actions {
         chosen.map(|(p, &index)| p[index].ln()).sum()
     }
 
-    /// The value chosen at each decision; the original's `parse_state_space_list`.
+    /// The value of each slot; the original's `parse_state_space_list`.
     pub fn values(&self) -> Vec<Value> {
-        self.decided().map(|(_, value)| value.clone()).collect()
+        self.decided().map(|(_, value)| value).collect()
     }
 
-    /// Each decision with its chosen value, in the order of the sequence.
-    pub fn decided(&self) -> impl Iterator<Item = (Decision<'_>, &Value)> {
-        let chosen = self.space.decisions(self.layers).zip(&self.indices);
-        chosen.map(|(d, &index)| (d, &d.state.values[index]))
+    /// Each slot with its value, in the order of the sequence: what an anchor decided for the
+    /// earlier layers is one list.
+    pub fn decided(&self) -> impl Iterator<Item = (Slot<'_>, Value)> {
+        let ranges = self.ranges();
+        ranges.map(|(slot, range)| (slot, slot.value(&self.indices[range])))
     }
 
-    /// A short line: `(3, 64) (3, 32) head=gap`.
+    /// Each slot with the positions of its decisions in the sequence.
+    fn ranges(&self) -> impl Iterator<Item = (Slot<'_>, Range<usize>)> {
+        let slots = self.space.slots(self.layers);
+        slots.scan(0, |next, slot| {
+            let first = *next;
+            *next += slot.size();
+            Some((slot, first..*next))
+        })
+    }
+
+    /// A short line: `(3, 64, []) (3, 32, [0]) head=gap`.
     pub fn summary(&self) -> String {
         let mut layers = vec![Vec::new(); self.layers];
         let mut parts = Vec::new();
-        for (decision, value) in self.decided() {
-            match decision.layer {
+        for (slot, value) in self.decided() {
+            match slot.layer {
                 Some(layer) => layers[layer].push(value.to_string()),
-                None => parts.push(format!("{}={value}", decision.state.name)),
+                None => parts.push(format!("{}={value}", slot.state.name)),
             }
         }
         let layers = layers.iter().filter(|l| !l.is_empty());
@@ -176,23 +189,38 @@ impl PartialEq for Actions {
     }
 }
 
+/// Each layer and each state with the probability of each of its values, of an anchor with that of
+/// each earlier layer.
 impl fmt::Display for Actions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut heading = None;
-        for ((decision, chosen), p) in self.decided().zip(&self.probabilities) {
-            if heading != Some(decision.layer) {
-                heading = Some(decision.layer);
-                match decision.layer {
+        for (slot, range) in self.ranges() {
+            if heading != Some(slot.layer) {
+                heading = Some(slot.layer);
+                match slot.layer {
                     Some(layer) => writeln!(f, "Layer {}", layer + 1)?,
                     None => writeln!(f, "Network")?,
                 }
             }
-            let name = &decision.state.name;
-            let values = decision.state.values.iter().zip(p);
-            let values: Vec<_> = values.map(|(v, p)| format!("{v}: {p:.4}")).collect();
-            let chosen = value::Value::quoted(chosen);
-            writeln!(f, "  {name} = {chosen}  ({})", values.join(", "))?;
+            let chosen = slot.value(&self.indices[range.clone()]).quoted();
+            write!(f, "  {} = {chosen}", slot.state.name)?;
+            let decisions = slot.decisions().zip(&self.probabilities[range]);
+            let shown: Vec<_> = decisions.flat_map(|(d, p)| shown(d, p)).collect();
+            if !shown.is_empty() {
+                write!(f, "  ({})", shown.join(", "))?;
+            }
+            writeln!(f)?;
         }
         Ok(())
     }
+}
+
+/// The distribution of one decision: `1: 0.2000`, `3: 0.8000`, or an anchor's `0: 0.61`.
+fn shown(decision: Decision<'_>, p: &[f64]) -> Vec<String> {
+    if let Some(j) = decision.earlier {
+        return vec![format!("{j}: {:.2}", p[1])];
+    }
+    let values = p.iter().enumerate();
+    let values = values.map(|(i, p)| format!("{}: {p:.4}", decision.value(i)));
+    values.collect()
 }

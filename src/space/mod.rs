@@ -2,72 +2,26 @@
 //! Pure data: knows nothing of networks, policies or scripts.
 
 mod actions;
+mod decision;
+mod domain;
+mod state;
 mod value;
 
 pub use actions::{Actions, Source};
+pub use decision::{Decision, Slot};
+pub use domain::{Domain, MAX_INPUTS};
+pub use state::{Scope, State};
 pub use value::Value;
 
 use std::fmt;
 
 use crate::error::{Error, Result};
 
-/// Whether a state is decided once per layer or once for the whole network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// Once per layer (`add_state`).
-    Layer,
-    /// Once for the network (`add_choice`).
-    Network,
-}
-
-/// One named state: a list of values to choose from.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct State {
-    /// The position in the space, counted from 0 in the order of registration.
-    pub id: usize,
-    /// The name, unique in its space.
-    pub name: String,
-    /// The values in the order given; all of one type, no two the same.
-    pub values: Vec<Value>,
-    /// How often it is decided.
-    pub scope: Scope,
-}
-
-impl State {
-    /// The number of values.
-    pub fn size(&self) -> usize {
-        self.values.len()
-    }
-
-    /// The index of `value`.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] where the state has no such value.
-    pub fn index_of(&self, value: &Value) -> Result<usize> {
-        self.values.iter().position(|v| v == value).ok_or_else(|| {
-            Error::invalid(
-                format!("state '{}'", self.name),
-                format!("one of {}", value::list(&self.values)),
-                value.quoted(),
-            )
-        })
-    }
-}
-
-/// One step of the decision sequence of a space.
-#[derive(Clone, Copy, Debug)]
-pub struct Decision<'a> {
-    /// The layer, counted from 0; `None` for a choice that is made once for the network.
-    pub layer: Option<usize>,
-    /// The state that is decided.
-    pub state: &'a State,
-}
-
 /// A search space: states that are decided once per layer, and choices decided once.
 ///
 /// The decisions of an architecture of `layers` layers form a sequence: for each layer every
-/// per-layer state in the order of registration, then every choice (arXiv 1611.01578, §3.1).
+/// per-layer state in the order of registration, then every choice (arXiv 1611.01578, §3.1). An
+/// anchor at layer i is i binary decisions, one for each earlier layer (§3.3).
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct StateSpace {
     states: Vec<State>,
@@ -75,6 +29,9 @@ pub struct StateSpace {
 
 /// The most layers an architecture may have; a guard against slips such as a swapped argument.
 pub const MAX_LAYERS: usize = 1000;
+
+/// The most decisions an architecture may have: anchors make the square of the layers.
+pub const MAX_DECISIONS: usize = 100_000;
 
 impl StateSpace {
     /// Creates an empty space.
@@ -85,9 +42,36 @@ impl StateSpace {
     /// Adds a state that is decided once per layer, and returns its id.
     ///
     /// # Errors
-    /// An empty or repeated name, no values, a repeated value, or values of mixed types.
+    /// An empty or repeated name, no values, a repeated value, values of mixed types or lists.
     pub fn add_state(&mut self, name: &str, values: Vec<Value>) -> Result<usize> {
-        self.add(name, values, Scope::Layer)
+        self.add(name, Domain::Values(values), Scope::Layer)
+    }
+
+    /// Adds a state that is decided once per layer, each layer from its own list of values, and
+    /// returns its id.
+    ///
+    /// # Errors
+    /// No lists, or as [`add_state`](Self::add_state) for the values of a layer.
+    pub fn add_state_per_layer(&mut self, name: &str, lists: Vec<Vec<Value>>) -> Result<usize> {
+        self.add(name, Domain::PerLayer(lists), Scope::Layer)
+    }
+
+    /// Adds a state that decides in each layer which of `first` inputs (0 to below `first`) or
+    /// earlier layers (`first` + their number) is read (arXiv 1707.07012, §3), and returns its id.
+    ///
+    /// # Errors
+    /// An empty or repeated name; no inputs, or more than [`MAX_INPUTS`].
+    pub fn add_input(&mut self, name: &str, first: usize) -> Result<usize> {
+        self.add(name, Domain::Growing { first }, Scope::Layer)
+    }
+
+    /// Adds an anchor, which decides in each layer a subset of the earlier layers, and returns its
+    /// id (arXiv 1611.01578, §3.3).
+    ///
+    /// # Errors
+    /// An empty or repeated name.
+    pub fn add_anchor(&mut self, name: &str) -> Result<usize> {
+        self.add(name, Domain::Anchor, Scope::Layer)
     }
 
     /// Adds a choice that is decided once for the whole network, and returns its id.
@@ -95,10 +79,10 @@ impl StateSpace {
     /// # Errors
     /// As [`add_state`](Self::add_state).
     pub fn add_choice(&mut self, name: &str, values: Vec<Value>) -> Result<usize> {
-        self.add(name, values, Scope::Network)
+        self.add(name, Domain::Values(values), Scope::Network)
     }
 
-    fn add(&mut self, name: &str, values: Vec<Value>, scope: Scope) -> Result<usize> {
+    fn add(&mut self, name: &str, domain: Domain, scope: Scope) -> Result<usize> {
         if name.trim().is_empty() {
             return Err(Error::invalid("state name", "a name", "an empty string"));
         }
@@ -108,12 +92,12 @@ impl StateSpace {
                 name: name.into(),
             });
         }
-        value::check_values(name, &values)?;
+        domain.check(name)?;
         let id = self.states.len();
         self.states.push(State {
             id,
             name: name.into(),
-            values,
+            domain,
             scope,
         });
         Ok(id)
@@ -154,15 +138,13 @@ impl StateSpace {
     /// The value at `index` of the state `id` (cyclic, as [`get`](Self::get)).
     ///
     /// # Errors
-    /// [`Error::Invalid`] where the state has no such index.
+    /// [`Error::Invalid`] where the state has no such index, or not the same values in every layer.
     pub fn get_state_value(&self, id: usize, index: usize) -> Result<&Value> {
         let state = self.get(id)?;
-        state.values.get(index).ok_or_else(|| {
-            Error::invalid(
-                format!("index into state '{}'", state.name),
-                format!("0 to {}", state.size() - 1),
-                index,
-            )
+        let values = state.values()?;
+        values.get(index).ok_or_else(|| {
+            let what = format!("index into state '{}'", state.name);
+            Error::invalid(what, format!("0 to {}", values.len() - 1), index)
         })
     }
 
@@ -170,28 +152,35 @@ impl StateSpace {
     /// zeros elsewhere. Shape `[size of the state]`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where the state has no such value.
+    /// [`Error::Invalid`] where the state has no such value, or not the same values in every layer.
     pub fn embedding_encode(&self, id: usize, value: &Value) -> Result<Vec<f64>> {
         let state = self.get(id)?;
-        Ok(encode(state.size(), state.index_of(value)?))
+        Ok(encode(state.values()?.len(), state.index_of(value)?))
     }
 
-    /// The decision sequence of an architecture with `layers` layers.
-    pub fn decisions(&self, layers: usize) -> impl Iterator<Item = Decision<'_>> {
+    /// Every place that takes a value in an architecture with `layers` layers: for each layer the
+    /// per-layer states, then the choices.
+    pub fn slots(&self, layers: usize) -> impl Iterator<Item = Slot<'_>> {
         let of = |scope| self.states.iter().filter(move |s| s.scope == scope);
         let layered = (0..layers).flat_map(move |layer| {
-            of(Scope::Layer).map(move |state| Decision {
+            of(Scope::Layer).map(move |state| Slot {
                 layer: Some(layer),
                 state,
             })
         });
-        layered.chain(of(Scope::Network).map(|state| Decision { layer: None, state }))
+        layered.chain(of(Scope::Network).map(|state| Slot { layer: None, state }))
+    }
+
+    /// The decision sequence of an architecture with `layers` layers: the decisions of each of its
+    /// [`slots`](Self::slots).
+    pub fn decisions(&self, layers: usize) -> impl Iterator<Item = Decision<'_>> {
+        self.slots(layers).flat_map(Slot::decisions)
     }
 
     /// How many architectures of `layers` layers there are; `u128::MAX` stands for "more".
     pub fn cardinality(&self, layers: usize) -> u128 {
         self.decisions(layers)
-            .map(|d| d.state.size() as u128)
+            .map(|d| d.size() as u128)
             .fold(1, u128::saturating_mul)
     }
 
@@ -202,7 +191,7 @@ impl StateSpace {
     pub fn enumerate(&self, layers: usize) -> Result<impl Iterator<Item = Actions> + use<>> {
         self.check_layers(layers)?;
         let space = std::sync::Arc::new(self.clone());
-        let sizes: Vec<usize> = self.decisions(layers).map(|d| d.state.size()).collect();
+        let sizes: Vec<usize> = self.decisions(layers).map(|d| d.size()).collect();
         let mut next = Some(vec![0; sizes.len()]);
         Ok(std::iter::from_fn(move || {
             let current = next.take()?;
@@ -222,15 +211,28 @@ impl StateSpace {
     /// Checks that architectures of `layers` layers can be made from this space.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for an empty space, no layers or more than [`MAX_LAYERS`].
+    /// [`Error::Invalid`] for an empty space, no layers or more than [`MAX_LAYERS`], more than a
+    /// state has values for, or more than [`MAX_DECISIONS`].
     pub fn check_layers(&self, layers: usize) -> Result<()> {
         self.get(0)?;
+        let what = "number of layers";
         if layers == 0 || layers > MAX_LAYERS {
-            return Err(Error::invalid(
-                "number of layers",
-                format!("1 to {MAX_LAYERS}"),
-                layers,
-            ));
+            return Err(Error::invalid(what, format!("1 to {MAX_LAYERS}"), layers));
+        }
+        for state in &self.states {
+            if let Domain::PerLayer(lists) = &state.domain
+                && lists.len() < layers
+            {
+                let (most, name) = (lists.len(), &state.name);
+                let expected = format!("1 to {most}, as state '{name}' has values for {most}");
+                return Err(Error::invalid(what, expected, layers));
+            }
+        }
+        let decisions = self.slots(layers).map(|slot| slot.size()).sum::<usize>();
+        if decisions > MAX_DECISIONS {
+            let expected = format!("one that makes at most {MAX_DECISIONS} decisions");
+            let found = format!("{layers}, which makes {decisions}");
+            return Err(Error::invalid(what, expected, found));
         }
         Ok(())
     }
@@ -252,9 +254,9 @@ impl fmt::Display for StateSpace {
                 Scope::Layer => "per layer",
                 Scope::Network => "per network",
             };
-            let (id, name, values) = (s.id, &s.name, value::list(&s.values));
+            let (id, name, domain) = (s.id, &s.name, &s.domain);
             let width = width.unwrap_or_default();
-            writeln!(f, "  {id:>2}  {name:<width$}  {scope:<11}  {values}")?;
+            writeln!(f, "  {id:>2}  {name:<width$}  {scope:<11}  {domain}")?;
         }
         Ok(())
     }

@@ -103,6 +103,221 @@ fn random_draws_reach_every_architecture() {
     assert_eq!(seen.len(), 6);
 }
 
+/// A space with a state of every kind, for three layers.
+fn mixed() -> StateSpace {
+    let mut space = StateSpace::new();
+    let pools = [&[1, 2][..], &[5], &[2, 3, 4]].map(ints).to_vec();
+    space.add_state("kernel", ints(&[1, 3])).unwrap();
+    space.add_anchor("skip").unwrap();
+    space.add_input("left", 2).unwrap();
+    space.add_state_per_layer("pool", pools).unwrap();
+    space.add_choice("wide", vec![false.into()]).unwrap();
+    space
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+fn given(space: &StateSpace, layers: &[(i64, &[usize], i64, i64)]) -> Result<Actions> {
+    let values = layers.iter().flat_map(|(kernel, skip, left, pool)| {
+        let skip = Value::Layers(skip.to_vec());
+        [
+            Value::Int(*kernel),
+            skip,
+            Value::Int(*left),
+            Value::Int(*pool),
+        ]
+    });
+    let values: Vec<_> = values.chain([false.into()]).collect();
+    Actions::from_values(&Arc::new(space.clone()), &values)
+}
+
+#[test]
+fn decisions_have_the_sizes_of_their_layers() {
+    let space = mixed();
+    let sizes: Vec<_> = space.decisions(3).map(|d| d.size()).collect();
+    let layers = [&[2, 2, 2][..], &[2, 2, 3, 1], &[2, 2, 2, 4, 3], &[1]];
+    assert_eq!(sizes, layers.concat());
+    let labels: Vec<_> = space.decisions(3).map(|d| d.label()).collect();
+    assert_eq!(
+        labels[7..10],
+        ["layer_3/kernel", "layer_3/skip_0", "layer_3/skip_1"]
+    );
+    assert_eq!(labels[12], "wide");
+    assert_eq!(space.cardinality(3), 8 * 12 * 96);
+}
+
+#[test]
+fn anchors_are_one_value_and_print_each_earlier_layer() {
+    let space = mixed();
+    let layers: [(i64, &[usize], i64, i64); 3] =
+        [(1, &[], 1, 2), (3, &[], 2, 5), (3, &[1, 0], 3, 4)];
+    let actions = given(&space, &layers).unwrap();
+    assert_eq!(actions.indices(), [0, 1, 1, 1, 0, 2, 0, 1, 1, 1, 3, 2, 0]);
+    assert_eq!(actions.values()[9], Value::Layers(vec![0, 1]));
+    assert_eq!(
+        actions.summary(),
+        "(1, [], 1, 2) (3, [], 2, 5) (3, [0, 1], 3, 4) wide=false"
+    );
+    let text = actions.to_string();
+    assert!(
+        text.contains("Layer 1\n  kernel = 1  (1: 1.0000, 3: 0.0000)\n  skip = []\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  skip = []  (0: 0.00)\n  left = 2  (0: 0.0000, 1: 0.0000, 2: 1.0000)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  skip = [0, 1]  (0: 1.00, 1: 1.00)\n"),
+        "{text}"
+    );
+    assert_eq!(
+        space.to_string(),
+        "StateSpace with 5 states\n   0  kernel  per layer    [1, 3]\n   1  skip    per layer    \
+         any earlier layers\n   2  left    per layer    2 inputs or an earlier layer\n   3  pool    \
+         per layer    [[1, 2], [5], [2, 3, 4]] by layer\n   4  wide    per network  [false]\n"
+    );
+}
+
+#[test]
+fn values_that_a_layer_cannot_take_are_refused() {
+    let space = mixed();
+    let error = |third: (i64, &[usize], i64, i64)| {
+        let layers = [(1, &[][..], 1, 2), (3, &[0], 2, 5), third];
+        given(&space, &layers).unwrap_err().to_string()
+    };
+    assert_eq!(
+        error((1, &[5], 0, 2)),
+        "state 'skip' of layer 2: expected earlier layers (0, 1), found 5"
+    );
+    assert_eq!(
+        error((1, &[1, 1], 0, 2)),
+        "state 'skip' of layer 2: expected distinct earlier layers, found 1 twice"
+    );
+    assert_eq!(
+        error((1, &[], 4, 2)),
+        "state 'left' of layer 2: expected an integer from 0 to 3, found 4"
+    );
+    assert_eq!(
+        error((1, &[], -1, 2)),
+        "state 'left' of layer 2: expected an integer from 0 to 3, found -1"
+    );
+    assert_eq!(
+        error((1, &[], 0, 1)),
+        "state 'pool' of layer 2: expected one of [2, 3, 4], found 1"
+    );
+    assert_eq!(
+        given(&space, &[(1, &[0], 0, 1)]).unwrap_err().to_string(),
+        "state 'skip' of layer 0: expected no earlier layer, found 0"
+    );
+    let mut skips = StateSpace::new();
+    skips.add_anchor("skip").unwrap();
+    let message = |values: &[Value]| {
+        let actions = Actions::from_values(&Arc::new(skips.clone()), values);
+        actions.unwrap_err().to_string()
+    };
+    let none = Value::Layers(vec![]);
+    assert_eq!(
+        message(&[none, Value::Int(0)]),
+        "state 'skip' of layer 1: expected a list of earlier layers (0), found 0"
+    );
+    assert_eq!(
+        message(&[false.into()]),
+        "state 'skip' of layer 0: expected an empty list, found false"
+    );
+}
+
+#[test]
+fn wrong_domains_and_layers_are_refused() {
+    let mut space = mixed();
+    let message = |r: Result<usize>| r.unwrap_err().to_string();
+    assert_eq!(
+        message(space.add_state("s", vec![Value::Layers(vec![0, 2])])),
+        "values of state 's': expected integers, floats, strings or booleans, found [0, 2]"
+    );
+    assert_eq!(
+        message(space.add_state_per_layer("s", vec![])),
+        "values of state 's': expected a list for at least one layer, found none"
+    );
+    assert_eq!(
+        message(space.add_state_per_layer("s", vec![ints(&[1]), vec![]])),
+        "values of state 's' for layer 1: expected at least one value, found none"
+    );
+    assert_eq!(
+        message(space.add_state_per_layer("s", vec![ints(&[1]), vec![Value::Float(1.0)]])),
+        "values of state 's' for layer 1: expected values of one type (the first is integer), \
+         found float 1.0"
+    );
+    assert_eq!(
+        message(space.add_input("s", 0)),
+        "inputs of state 's': expected 1 to 1000, found 0"
+    );
+    assert_eq!(
+        space.check_layers(4).unwrap_err().to_string(),
+        "number of layers: expected 1 to 3, as state 'pool' has values for 3, found 4"
+    );
+    assert_eq!(
+        space.get_state_value(1, 0).unwrap_err().to_string(),
+        "state 'skip': expected the same values in every layer, found an anchor"
+    );
+    let mut skips = StateSpace::new();
+    skips.add_anchor("skip").unwrap();
+    skips.check_layers(447).unwrap();
+    assert_eq!(
+        skips.check_layers(448).unwrap_err().to_string(),
+        "number of layers: expected one that makes at most 100000 decisions, found 448, which \
+         makes 100128"
+    );
+}
+
+#[test]
+fn plain_states_keep_their_json_and_the_others_have_theirs() {
+    let text = r#"{"states":[{"id":0,"name":"kernel","values":[1,3],"scope":"layer"}]}"#;
+    let mut plain = StateSpace::new();
+    plain.add_state("kernel", ints(&[1, 3])).unwrap();
+    assert_eq!(serde_json::to_string(&plain).unwrap(), text);
+    assert_eq!(serde_json::from_str::<StateSpace>(text).unwrap(), plain);
+    let space = mixed();
+    let json = serde_json::to_string(&space).unwrap();
+    for part in [
+        r#"{"id":1,"name":"skip","anchor":null,"scope":"layer"}"#,
+        r#"{"id":2,"name":"left","first":2,"scope":"layer"}"#,
+        r#""per_layer":[[1,2],[5],[2,3,4]]"#,
+    ] {
+        assert!(json.contains(part), "{json}");
+    }
+    assert_eq!(serde_json::from_str::<StateSpace>(&json).unwrap(), space);
+    let layers: Value = serde_json::from_str("[0,2]").unwrap();
+    assert_eq!(layers, Value::Layers(vec![0, 2]));
+}
+
+/// The kinds of domains, each with a number that shapes it.
+fn domains() -> impl Strategy<Value = Vec<(u8, usize)>> {
+    prop::collection::vec((0u8..5, 1usize..4), 1..5)
+}
+
+/// A space for three layers, where a number makes that many values or inputs.
+fn of_domains(domains: &[(u8, usize)]) -> StateSpace {
+    let mut space = StateSpace::new();
+    for (id, (kind, n)) in domains.iter().enumerate() {
+        let name = format!("s{id}");
+        let ints = |n: usize| (0..n as i64).map(|v| Value::Int(v * v)).collect::<Vec<_>>();
+        let added = match kind {
+            0 => space.add_state(&name, ints(*n)),
+            1 => space.add_state_per_layer(&name, vec![ints(*n), ints(1), ints(4 - n)]),
+            2 => space.add_input(&name, *n),
+            3 => space.add_anchor(&name),
+            _ => space.add_choice(&name, ints(*n)),
+        };
+        assert_eq!(added.unwrap(), id);
+    }
+    space
+}
+
 proptest! {
     #[test]
     fn enumeration_visits_each_architecture_once(
@@ -125,5 +340,42 @@ proptest! {
             let again = Actions::from_values(&space, &actions.values()).unwrap();
             prop_assert_eq!(again.indices(), actions.indices());
         }
+    }
+
+    #[test]
+    fn random_actions_stay_within_sizes_and_come_back_from_their_values(
+        domains in domains(),
+        layers in 1usize..4,
+        seed in any::<u64>(),
+    ) {
+        let space = Arc::new(of_domains(&domains));
+        let actions = Actions::random(&space, layers, &mut Seed(seed).stream("space")).unwrap();
+        let decisions: Vec<_> = space.decisions(layers).collect();
+        prop_assert_eq!(actions.indices().len(), decisions.len());
+        for ((index, p), d) in actions.indices().iter().zip(actions.probabilities()).zip(&decisions) {
+            prop_assert!(*index < d.size());
+            prop_assert_eq!(p.len(), d.size());
+        }
+        let log_size = (space.cardinality(layers) as f64).ln();
+        prop_assert!((actions.log_prob() + log_size).abs() < 1e-9);
+        let values = actions.values();
+        prop_assert_eq!(values.len(), space.slots(layers).count());
+        // Of choices alone the number of layers is of no account.
+        if domains.iter().any(|(kind, _)| *kind < 4) {
+            let again = Actions::from_values(&space, &values).unwrap();
+            prop_assert_eq!(&again, &actions);
+        }
+        let json = serde_json::to_string(&*space).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<StateSpace>(&json).unwrap(), &*space);
+    }
+
+    #[test]
+    fn every_space_enumerates_what_it_counts(domains in domains(), layers in 1usize..4) {
+        let space = of_domains(&domains);
+        let n = space.cardinality(layers);
+        prop_assume!(n <= 5000);
+        let all = space.enumerate(layers).unwrap();
+        let distinct: BTreeSet<_> = all.map(|a| a.summary()).collect();
+        prop_assert_eq!(distinct.len() as u128, n);
     }
 }

@@ -16,6 +16,8 @@ pub enum Value {
     Float(f64),
     /// A string.
     Text(String),
+    /// What an anchor decided: earlier layers counted from 0, ascending.
+    Layers(Vec<usize>),
 }
 
 impl Value {
@@ -26,6 +28,7 @@ impl Value {
             Self::Int(_) => "integer",
             Self::Float(_) => "float",
             Self::Text(_) => "string",
+            Self::Layers(_) => "list of layers",
         }
     }
 
@@ -46,6 +49,7 @@ impl fmt::Display for Value {
             // `Debug` keeps the ".0" that tells a float from an integer.
             Self::Float(v) => write!(f, "{v:?}"),
             Self::Text(v) => write!(f, "{v}"),
+            Self::Layers(v) => write!(f, "{v:?}"),
         }
     }
 }
@@ -56,24 +60,38 @@ pub(crate) fn list(values: &[Value]) -> String {
     format!("[{}]", items.join(", "))
 }
 
-/// Checks the values of the state called `name`.
-pub(crate) fn check_values(name: &str, values: &[Value]) -> Result<()> {
-    let what = || format!("values of state '{name}'");
-    let Some(first) = values.first() else {
-        return Err(Error::invalid(what(), "at least one value", "none"));
+/// The index of `value` in `values`, those of `what`.
+pub(super) fn index_of(
+    values: &[Value],
+    value: &Value,
+    what: impl FnOnce() -> String,
+) -> Result<usize> {
+    let position = values.iter().position(|v| v == value);
+    let expected = || format!("one of {}", list(values));
+    position.ok_or_else(|| Error::invalid(what(), expected(), value.quoted()))
+}
+
+/// Checks the values of `what`, whose type is that of `first`, or else of their own first.
+pub(super) fn check_values(what: &str, values: &[Value], first: Option<&Value>) -> Result<()> {
+    let Some(first) = first.or(values.first()).filter(|_| !values.is_empty()) else {
+        return Err(Error::invalid(what, "at least one value", "none"));
     };
     for (i, value) in values.iter().enumerate() {
+        if matches!(value, Value::Layers(_)) {
+            let expected = "integers, floats, strings or booleans";
+            return Err(Error::invalid(what, expected, value));
+        }
         if value.type_name() != first.type_name() {
             let expected = format!("values of one type (the first is {})", first.type_name());
             let found = format!("{} {}", value.type_name(), value.quoted());
-            return Err(Error::invalid(what(), expected, found));
+            return Err(Error::invalid(what, expected, found));
         }
         if matches!(value, Value::Float(v) if !v.is_finite()) {
-            return Err(Error::invalid(what(), "finite numbers", value));
+            return Err(Error::invalid(what, "finite numbers", value));
         }
         if values[..i].contains(value) {
             let found = format!("{} twice", value.quoted());
-            return Err(Error::invalid(what(), "distinct values", found));
+            return Err(Error::invalid(what, "distinct values", found));
         }
     }
     Ok(())

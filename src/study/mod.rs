@@ -21,7 +21,7 @@ use crate::space::{Actions, Source, Value};
 pub struct Decisions {
     /// Where the decisions came from.
     pub source: Source,
-    /// Each decision as a state's name, its layer (from 1; none for a choice) and its value.
+    /// Each decided state with its layer (from 1; none for a choice) and its value.
     pub decided: Vec<Decided>,
     /// A short line for people: `(3, 64) (1, 16)`.
     pub summary: String,
@@ -34,16 +34,16 @@ pub struct Decided {
     pub state: String,
     /// The layer, from 1; `None` for a choice made once for the network.
     pub layer: Option<usize>,
-    /// The chosen value.
+    /// The chosen value; of an anchor the list of earlier layers, from 0.
     pub value: Value,
 }
 
 impl From<&Actions> for Decisions {
     fn from(actions: &Actions) -> Self {
-        let decided = actions.decided().map(|(decision, value)| Decided {
-            state: decision.state.name.clone(),
-            layer: decision.layer.map(|l| l + 1),
-            value: value.clone(),
+        let decided = actions.decided().map(|(slot, value)| Decided {
+            state: slot.state.name.clone(),
+            layer: slot.layer.map(|l| l + 1),
+            value,
         });
         Self {
             source: actions.source(),

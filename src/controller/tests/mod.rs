@@ -3,9 +3,11 @@ use std::sync::Arc;
 use super::*;
 use crate::space::{Source, Value};
 
+mod anchors;
 mod cells;
 mod gradients;
 mod learning;
+mod plain;
 mod recorded;
 mod snapshots;
 
@@ -15,6 +17,20 @@ fn space() -> Arc<StateSpace> {
     let ints = |values: &[i64]| values.iter().map(|v| Value::Int(*v)).collect();
     space.add_state("kernel", ints(&[1, 3])).unwrap();
     space.add_state("filters", ints(&[16, 32, 64])).unwrap();
+    Arc::new(space)
+}
+
+/// A space with every kind of state: its sequence starts with values, as mode original needs.
+fn mixed() -> Arc<StateSpace> {
+    let mut space = StateSpace::clone(&space());
+    space.add_anchor("skip").unwrap();
+    space.add_input("left", 2).unwrap();
+    let ints = |values: &[i64]| values.iter().map(|v| Value::Int(*v)).collect();
+    let pools = [&[1, 2][..], &[2, 3, 4], &[1], &[4, 1]].map(ints);
+    space.add_state_per_layer("pool", pools.to_vec()).unwrap();
+    space.add_anchor("sum").unwrap();
+    let heads = ["gap", "flatten"].map(|head| Value::Text(head.into()));
+    space.add_choice("head", heads.to_vec()).unwrap();
     Arc::new(space)
 }
 

@@ -46,6 +46,64 @@ fn a_restored_controller_goes_on_exactly() {
 }
 
 #[test]
+fn a_controller_with_anchors_goes_on_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("controller.safetensors");
+    for mode in [Mode::Reinforce, Mode::Original] {
+        let made = |seed| {
+            let config = ControllerConfig {
+                batch_size: 3,
+                ..config(mode)
+            };
+            Controller::new(mixed(), 4, config, &Device::flex(), Seed(seed)).unwrap()
+        };
+        let mut straight = made(1);
+        rounds(&mut straight, 7); // leaves a rollout for the next update
+        straight.save(&path).unwrap();
+        let expected = rounds(&mut straight, 6);
+        let mut restored = made(99);
+        restored.load(&path).unwrap();
+        assert_eq!(rounds(&mut restored, 6), expected, "{mode:?}");
+        assert_eq!(restored.weights().unwrap(), straight.weights().unwrap());
+    }
+    let error = controller(config(Mode::Original), 0).load(&path);
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("the file's has kernel, filters, skip"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_rollout_that_is_not_of_the_space_is_refused() {
+    let c = Controller::new(
+        mixed(),
+        4,
+        config(Mode::Reinforce),
+        &Device::flex(),
+        Seed(0),
+    );
+    let mut c = c.unwrap();
+    let skip_0 = c
+        .policy
+        .sequence
+        .names
+        .iter()
+        .position(|n| n == "layer_2/skip_0");
+    let actions = c.get_action(None).unwrap();
+    c.store_rollout(&actions, 0.1).unwrap();
+    c.rollouts[0].indices[skip_0.unwrap()] = 2;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("c.safetensors");
+    c.save(&path).unwrap();
+    let error = c.load(&path).unwrap_err().to_string();
+    assert!(
+        error.ends_with("a stored rollout is not of its space"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_file_that_does_not_fit_says_what_differs() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("c.safetensors");
