@@ -4,6 +4,7 @@
 // The code that Rhai's `export_module` generates unwraps, and takes its arguments by value.
 #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
 
+mod actions;
 mod controller;
 mod data;
 mod diagnostic;
@@ -89,6 +90,7 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     engine.register_fn("log10", |n: i64| (n as f64).log10());
 
     space::register(&mut engine);
+    actions::register(&mut engine);
     data::register(&mut engine);
     network::register(&mut engine);
     ops::register(&mut engine);

@@ -215,7 +215,7 @@ fn an_import_that_fails_says_why() {
     for (path, reason) in [
         (
             "nas/reinforced",
-            "the standard library has nas/random, nas/reinforce",
+            "the standard library has nas/anchors, nas/darts",
         ),
         ("../secrets", "imports stay inside the script's folder"),
         ("recipes/mine", "No such file or directory"),

@@ -12,8 +12,8 @@ let actions = space.actions([4]);
 
 const RECIPE: &str = r#"
 fn helper() { print("the recipe's helper"); }
-fn shared(actions) { print("the recipe's"); input([1, 8, 8]).flatten().dense(10) }
-fn by_name(manager, actions) { manager.get_rewards(shared, actions) }
+fn common(actions) { print("the recipe's"); input([1, 8, 8]).flatten().dense(10) }
+fn by_name(manager, actions) { manager.get_rewards(common, actions) }
 fn given(manager, model, actions) { manager.get_rewards(model, actions) }
 "#;
 
@@ -43,14 +43,14 @@ recipe::given(manager, model, actions);
 fn a_name_that_two_files_define_is_refused_and_a_closure_is_not() {
     let place = place(
         r#"
-fn shared(actions) { print("the script's"); input([1, 8, 8]).flatten().dense(10) }
+fn common(actions) { print("the script's"); input([1, 8, 8]).flatten().dense(10) }
 try { recipe::by_name(manager, actions); } catch (e) { print(e.message); }
-recipe::given(manager, |a| shared(a), actions);
+recipe::given(manager, |a| common(a), actions);
 "#,
     );
     let ran = place.run(&["search.rhai", "-q"]);
     let lines: Vec<_> = ran.succeeded().lines().take(2).collect();
-    let refused = "function: expected a name that only one file defines, found 'shared'; \
+    let refused = "function: expected a name that only one file defines, found 'common'; \
                    pass another name or a closure";
     assert_eq!(lines, [refused, "the script's"]);
 }
