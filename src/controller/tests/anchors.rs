@@ -167,44 +167,50 @@ fn what_a_mode_cannot_decide_is_refused() {
     );
 }
 
-/// Five layers with distractors; the reward is the share of the right skips, where every layer
-/// takes the first one and no other. To take none is right in 6 of 10, to take all in 4.
+/// Four layers, and a pattern of skips without a rule to it; the reward is the share of the right
+/// ones alone. To take all or none is right in 4 of 6 at most.
 #[test]
 fn reinforce_learns_which_layers_to_skip_to() {
-    const LAYERS: usize = 5;
-    let mut space = StateSpace::clone(&space());
+    const RIGHT: [&[usize]; 4] = [&[], &[0], &[1], &[0, 2]];
+    let mut space = StateSpace::new();
+    space
+        .add_state("kernel", vec![Value::Int(1), Value::Int(3)])
+        .unwrap();
     space.add_anchor("skip").unwrap();
-    space.add_input("left", 2).unwrap();
     let space = Arc::new(space);
     let share = |actions: &Actions| {
-        let skips = space.decisions(LAYERS).zip(actions.indices());
-        let skips = skips.filter_map(|(d, index)| Some((d.earlier?, *index)));
-        let right = skips.map(|(j, index)| f64::from(u8::from((index == 1) == (j == 0))));
-        right.sum::<f64>() / 10.0
+        let decisions = space.decisions(4).zip(actions.indices());
+        let right = decisions.filter_map(|(d, taken)| {
+            let wanted = RIGHT[d.layer?].contains(&d.earlier?);
+            Some(f64::from(u8::from((*taken == 1) == wanted)))
+        });
+        right.sum::<f64>() / 6.0
     };
     let last_mean = |seed| {
         let config = ControllerConfig {
-            batch_size: 2,
-            entropy_weight: 0.01,
+            learning_rate: Some(0.003),
+            entropy_weight: 0.05,
             ..config(Mode::Reinforce)
         };
         let mut controller =
-            Controller::new(space.clone(), LAYERS, config, &Device::flex(), Seed(seed)).unwrap();
+            Controller::new(space.clone(), 4, config, &Device::flex(), Seed(seed)).unwrap();
         let mut rewards = Vec::new();
-        for _ in 0..400 {
+        for _ in 0..3000 {
             let actions = controller.get_action(None).unwrap();
             controller.store_rollout(&actions, share(&actions)).unwrap();
             controller.train_step().unwrap();
             rewards.push(share(&actions));
         }
-        rewards[300..].iter().sum::<f64>() / 100.0
+        rewards[2800..].iter().sum::<f64>() / 200.0
     };
-    let half = |seeds: std::ops::Range<u64>| seeds.map(last_mean).collect::<Vec<_>>();
     let means = std::thread::scope(|scope| {
-        let first = scope.spawn(|| half(0..5));
-        let second = half(5..10);
+        let first = scope.spawn(|| [0, 1].map(last_mean));
+        let second = [2, 3].map(last_mean);
         [first.join().unwrap(), second].concat()
     });
-    let learnt = means.iter().filter(|mean| **mean > 0.95).count();
-    assert!(learnt >= 9, "{learnt} of 10: {means:?}");
+    let learnt = means.iter().filter(|mean| **mean > 0.9).count();
+    assert!(
+        learnt >= 3 && means.iter().all(|mean| *mean > 0.75),
+        "{learnt} of 4: {means:?}"
+    );
 }
