@@ -1,0 +1,85 @@
+//! Operations that move pixels and channels about, as ONNX operators.
+
+use super::graph::{int, integer, integers, ints, word};
+use super::lower::{At, Lowering};
+use crate::error::Result;
+use crate::network::{Interpolation, Sides};
+
+impl Lowering<'_> {
+    pub fn zero_pad2d(&mut self, at: &At, sides: Sides) -> Result<String> {
+        let before = [0, 0, sides.top, sides.left];
+        let after = [0, 0, sides.bottom, sides.right];
+        let pads = integers(&[before, after].concat())?;
+        let pads = self.graph.row(at.part("pads"), &pads)?;
+        Ok(self.whole(at, "Pad", vec![at.x(), pads], []))
+    }
+
+    pub fn crop2d(&mut self, at: &At, sides: Sides) -> Result<String> {
+        let [_, height, width] = at.image()?;
+        let starts = integers(&[sides.top, sides.left])?;
+        let ends = integers(&[height - sides.bottom, width - sides.right])?;
+        let starts = self.graph.row(at.part("starts"), &starts)?;
+        let ends = self.graph.row(at.part("ends"), &ends)?;
+        let axes = self.graph.row(at.part("axes"), &[2, 3])?;
+        Ok(self.whole(at, "Slice", vec![at.x(), starts, ends, axes], []))
+    }
+
+    pub fn resize(&mut self, at: &At, size: [usize; 2], mode: Interpolation) -> Result<String> {
+        let [_, height, width] = at.image()?;
+        let multiple = size[0].is_multiple_of(height) && size[1].is_multiple_of(width);
+        let [mode, coordinates] = match mode {
+            Interpolation::Nearest if !multiple => return self.gather_nearest(at, size),
+            Interpolation::Nearest => ["nearest", "asymmetric"],
+            Interpolation::Bilinear => ["linear", "half_pixel"],
+        };
+        let size = self.graph.row(at.part("size"), &integers(&size)?)?;
+        // Between the two neither a region of interest nor scales.
+        let inputs = vec![at.x(), String::new(), String::new(), size];
+        let attributes = [
+            word("mode", mode),
+            word("coordinate_transformation_mode", coordinates),
+            word("nearest_mode", "floor"),
+            ints("axes", [2, 3]),
+        ];
+        Ok(self.whole(at, "Resize", inputs, attributes))
+    }
+
+    /// Rows and columns by their indices. Resize finds them by a scale in f32, and so takes a
+    /// neighbour where `i · input / output` is a whole number that rounding just misses: from 14
+    /// pixels to 8, say. Whole multiples are safe from that.
+    fn gather_nearest(&mut self, at: &At, [rows, columns]: [usize; 2]) -> Result<String> {
+        let [_, height, width] = at.image()?;
+        let nearest = |from: usize, to: usize| {
+            // Sides are below 2³², and so the product is below 2⁶⁴.
+            let indices: Vec<usize> = (0..to).map(|i| i * from / to).collect();
+            integers(&indices)
+        };
+        let indices = nearest(height, rows)?;
+        let indices = self.graph.row(at.part("rows"), &indices)?;
+        let inputs = vec![at.x(), indices];
+        let gathered = self.part(at, "resized_rows", "Gather", inputs, [int("axis", 2)]);
+        let indices = nearest(width, columns)?;
+        let indices = self.graph.row(at.part("columns"), &indices)?;
+        Ok(self.whole(at, "Gather", vec![gathered, indices], [int("axis", 3)]))
+    }
+
+    pub fn channel_shuffle(&mut self, at: &At, groups: usize) -> Result<String> {
+        let [channels, height, width] = at.image()?;
+        let [count, each] = [integer(groups)?, integer(channels / groups)?];
+        let [channels, height, width] = [integer(channels)?, integer(height)?, integer(width)?];
+        let shape = [0, count, each, height, width];
+        let grouped = self.reshape(at, "grouped", at.x(), &shape)?;
+        let swap = ints("perm", [0, 2, 1, 3, 4]);
+        let interleaved = self.part(at, "interleaved", "Transpose", vec![grouped], [swap]);
+        let shape = [0, channels, height, width];
+        let shape = self.graph.row(at.part("shape"), &shape)?;
+        Ok(self.whole(at, "Reshape", vec![interleaved, shape], []))
+    }
+
+    /// Reshapes `x` on the way to the last operator. A size of 0 is `x`'s own, -1 is what is left.
+    pub fn reshape(&mut self, at: &At, part: &str, x: String, shape: &[i64]) -> Result<String> {
+        let name = at.part(&format!("{part}.shape"));
+        let shape = self.graph.row(name, shape)?;
+        Ok(self.part(at, part, "Reshape", vec![x, shape], []))
+    }
+}
