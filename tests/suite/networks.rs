@@ -215,6 +215,12 @@ fn joins_and_pixels(x: &Node, add: &mut impl FnMut(String, Result<Node>)) {
     for mode in MODES {
         for size in [[18, 21], [9, 14], [3, 7], [4, 3], [1, 1], [13, 5], [10, 40]] {
             add(format!("resize-{mode:?}-{size:?}"), x.resize(size, mode));
+            // ONNX Runtime moves the norm's transposition past the resizing.
+            let x = x.layer_norm(1e-2).unwrap();
+            add(
+                format!("resize-{mode:?}-{size:?}-norm"),
+                x.resize(size, mode),
+            );
         }
         // Where a scale in f32 finds the neighbours of the nearest pixels.
         let x = Node::input(&[2, 14, 28]).unwrap();

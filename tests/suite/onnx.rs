@@ -76,11 +76,7 @@ impl Cases {
             panic!("{name}: no images");
         };
         let shape = [2 + self.list.len() % 2, channels, height, width];
-        let images = numbers(
-            &mut seed.stream("images"),
-            shape.iter().product(),
-            -1.5..1.5,
-        );
+        let images = images(&mut seed.stream("images"), shape);
         self.write(&format!("{name}.images"), bytes(&images));
         let device = Device::flex();
         let child = Child::with_weights(network, weights, &device).unwrap();
@@ -138,6 +134,15 @@ fn numbers(rng: &mut StreamRng, count: usize, range: std::ops::Range<f32>) -> Ve
     (0..count)
         .map(|_| rng.random_range(range.clone()))
         .collect()
+}
+
+/// Noise around a colour of each image's own, so that averages over pixels tell images apart.
+fn images(rng: &mut StreamRng, [batch, channels, height, width]: [usize; 4]) -> Vec<f32> {
+    let mut plane = || {
+        let colour = rng.random_range(-1.5_f32..1.5);
+        numbers(rng, height * width, colour - 1.0..colour + 1.0)
+    };
+    (0..batch * channels).flat_map(|_| plane()).collect()
 }
 
 /// Weights as a training might leave them: nothing is 0 or 1 any more.

@@ -24,6 +24,8 @@ impl Lowering<'_> {
         Ok(self.whole(at, "Slice", vec![at.x(), starts, ends, axes], []))
     }
 
+    /// By scales, since sizes would name the batch too: an attribute `axes` can leave it out, but ONNX
+    /// Runtime 1.32 forgets that when it moves a transposition past the operator.
     pub fn resize(&mut self, at: &At, size: [usize; 2], mode: Interpolation) -> Result<String> {
         let [_, height, width] = at.image()?;
         let multiple = size[0].is_multiple_of(height) && size[1].is_multiple_of(width);
@@ -32,14 +34,14 @@ impl Lowering<'_> {
             Interpolation::Nearest => ["nearest", "asymmetric"],
             Interpolation::Bilinear => ["linear", "half_pixel"],
         };
-        let size = self.graph.row(at.part("size"), &integers(&size)?)?;
-        // Between the two neither a region of interest nor scales.
-        let inputs = vec![at.x(), String::new(), String::new(), size];
+        let scales = [1.0, 1.0, scale(height, size[0]), scale(width, size[1])];
+        let scales = self.graph.floats(at.part("scales"), &[4], &scales)?;
+        // The empty name is the region of interest, which this mode has no use for.
+        let inputs = vec![at.x(), String::new(), scales];
         let attributes = [
             word("mode", mode),
             word("coordinate_transformation_mode", coordinates),
             word("nearest_mode", "floor"),
-            ints("axes", [2, 3]),
         ];
         Ok(self.whole(at, "Resize", inputs, attributes))
     }
@@ -81,5 +83,15 @@ impl Lowering<'_> {
         let name = at.part(&format!("{part}.shape"));
         let shape = self.graph.row(name, shape)?;
         Ok(self.part(at, part, "Reshape", vec![x, shape], []))
+    }
+}
+
+/// The least f32 from which `floor(from · scale)` is no less than `to`.
+fn scale(from: usize, to: usize) -> f32 {
+    let (from, to) = (from as f64, to as f64);
+    let nearest = (to / from) as f32;
+    match f64::from(nearest) * from < to {
+        true => nearest.next_up(),
+        false => nearest,
     }
 }
