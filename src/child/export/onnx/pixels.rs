@@ -95,3 +95,21 @@ fn scale(from: usize, to: usize) -> f32 {
         false => nearest,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::scale;
+
+    #[test]
+    fn scales_give_the_size_they_are_made_for() {
+        for from in 1..=256_u16 {
+            for to in 1..=256_u16 {
+                let scale = scale(from.into(), to.into());
+                let single = (f32::from(from) * scale).floor();
+                let double = (f64::from(from) * f64::from(scale)).floor();
+                assert_eq!(single, f32::from(to), "from {from} to {to}");
+                assert_eq!(double, f64::from(to), "from {from} to {to}");
+            }
+        }
+    }
+}
