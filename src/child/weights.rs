@@ -16,6 +16,27 @@ use crate::error::{Error, Result};
 pub struct Weights(Arrays);
 
 impl Weights {
+    /// The weights that `arrays` are. Whether they are a network's,
+    /// [`Child::with_weights`](super::Child::with_weights) tells.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an array without as many values as its shape says.
+    pub fn from_arrays(arrays: Arrays) -> Result<Self> {
+        for (name, Array { shape, values }) in &arrays {
+            let count = shape
+                .iter()
+                .try_fold(1, |n: usize, &side| n.checked_mul(side));
+            if count != Some(values.len()) {
+                return Err(Error::invalid(
+                    format!("weights '{name}'"),
+                    format!("as many values as shape {shape:?} says"),
+                    values.len(),
+                ));
+            }
+        }
+        Ok(Self(arrays))
+    }
+
     /// The arrays by name.
     pub fn arrays(&self) -> &Arrays {
         &self.0

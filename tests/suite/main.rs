@@ -8,6 +8,8 @@ mod docs;
 mod errors;
 mod harness;
 mod layers;
+mod networks;
+mod onnx;
 mod recipes;
 mod repl;
 mod runs;
