@@ -126,16 +126,22 @@ fn conv_transpose2d(op: &Op, conv: &Conv2d, x: &[usize]) -> Result<Vec<usize>> {
     divides(op, conv.groups, channels, "input channels")?;
     divides(op, conv.groups, conv.filters, "filters")?;
     let mut output = vec![conv.filters];
+    let mut full = Vec::new();
     for (axis, size) in [height, width].into_iter().enumerate() {
+        // What all windows cover; "same" cuts it to the input times the stride.
+        let extent = (conv.kernel[axis] - 1).checked_mul(conv.dilation[axis]);
+        let steps = (size - 1).checked_mul(conv.stride[axis]);
+        let covered = extent
+            .zip(steps)
+            .and_then(|(e, s)| e.checked_add(s)?.checked_add(1));
         let side = match conv.padding {
             Padding::Same => size.checked_mul(conv.stride[axis]),
-            Padding::Valid => (conv.kernel[axis] - 1)
-                .checked_mul(conv.dilation[axis])
-                .and_then(|extent| extent.checked_add((size - 1).checked_mul(conv.stride[axis])?))
-                .and_then(|side| side.checked_add(1)),
+            Padding::Valid => covered,
         };
+        full.push(covered.unwrap_or(usize::MAX));
         output.push(side.unwrap_or(usize::MAX));
     }
+    checked(op, "elements with padding", &full)?;
     let [rows, columns] = conv.kernel;
     checked(
         op,
