@@ -12,3 +12,4 @@ mod recipes;
 mod repl;
 mod runs;
 mod tensorboard;
+mod torch;
