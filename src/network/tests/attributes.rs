@@ -226,7 +226,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn an_attribute_changes_the_digest(steps in steps(12)) {
+    fn an_attribute_changes_the_digest(steps in steps(20)) {
         let net = build(&steps);
         for (at, node) in net.nodes().iter().enumerate() {
             for (path, op) in mutations(&node.op) {

@@ -47,10 +47,11 @@ pub fn build(steps: &[Step]) -> Network {
 fn apply(step: &Step, [a, b, c]: &[Node; 3]) -> Result<Node> {
     let value = step.value;
     let one_of = |choices: [usize; 2]| choices[value % 2];
+    let bias = value % 4 < 2;
     let conv_options = Conv2dOptions {
         dilation: [one_of([1, 2]), 1],
         groups: one_of([1, 2]),
-        bias: value / 2 % 2 == 0,
+        bias,
         ..Conv2dOptions::default()
     };
     let kernel = [1 + value % 3, 1 + value / 3 % 3];
@@ -58,10 +59,8 @@ fn apply(step: &Step, [a, b, c]: &[Node; 3]) -> Result<Node> {
         stride: Some([1, 1]),
         padding: Padding::Same,
     };
-    let dense = DenseOptions {
-        bias: value / 2 % 2 == 0,
-    };
-    let rate = f64::from(u8::try_from(1 + value % 3).unwrap()) / 4.0;
+    let dense = DenseOptions { bias };
+    let rate = [0.25, 0.5, 0.75][value % 3];
     match step.kind {
         0 => a.conv2d(4, kernel, &conv_options),
         1 => a.conv_transpose2d(4, kernel, &conv_options),

@@ -178,7 +178,7 @@ fn rewritten(network: &Network, seed: u64, also: Also) -> Network {
 
 proptest! {
     #[test]
-    fn the_way_of_writing_does_not_matter(steps in steps(24), seed in any::<u64>()) {
+    fn the_way_of_writing_does_not_matter(steps in steps(60), seed in any::<u64>()) {
         let net = build(&steps);
         for also in [Also::Regroup, Also::Repeat] {
             let other = rewritten(&net, seed, also);
