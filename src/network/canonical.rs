@@ -1,9 +1,10 @@
 //! The canonical form of a graph: what it computes, whatever way it was written. Knows nodes and
 //! operations, not what the form is for.
 //!
-//! Nodes that the output does not depend on are gone, and so are operations that change nothing. Sums
-//! of sums, and concatenations of concatenations, are one where nobody else reads the inner one.
-//! Operations without weights or randomness that are applied twice to the same inputs are one.
+//! Nodes that the output does not depend on are gone, and so are operations that change nothing.
+//! Operations without weights or randomness that are applied twice to the same inputs are one. Sums of
+//! sums, and concatenations of concatenations, are one where nobody else reads the inner one: a sum of
+//! which another reads a part stays different from the sum of all parts.
 //!
 //! The order is that of a depth-first walk from the output, inputs first. It would be unique but for
 //! sums and products, whose inputs come in no order of their own; they are told apart by colour
@@ -35,7 +36,8 @@ const REFINEMENT_BUDGET: usize = 20_000_000;
 /// # Errors
 /// [`Error::Invalid`] for inputs of different shapes or more than [`MAX_NODES`] nodes.
 pub(super) fn order(output: &Node) -> Result<Vec<NetworkNode>> {
-    let mut graph = gather(output)?;
+    // First what is the same, so that a sum that is written twice is one that two read.
+    let mut graph = merge(gather(output)?);
     loop {
         let before = graph.len();
         graph = merge(flatten(graph));

@@ -15,3 +15,4 @@ mod repl;
 mod runs;
 mod spaces;
 mod tensorboard;
+mod torch;

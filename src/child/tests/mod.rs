@@ -1,9 +1,10 @@
-//! Tests of the children: each operation against a plain loop, gradients against differences, and
-//! whole trainings on real digits.
+//! Tests of the children: each operation against a plain loop and against PyTorch, gradients against
+//! differences, and whole trainings on real digits.
 
 mod gradients;
 mod learning;
 mod operations;
+mod torch;
 
 use burn::tensor::{Device, Tensor, TensorData};
 

@@ -4,7 +4,10 @@ use super::*;
 use crate::child::ops::{self, Values};
 use crate::child::parameters::Running;
 use crate::child::{Child, loss::cross_entropy, parameters};
-use crate::network::{BatchNorm, Conv2d, Padding, Pool2d, same_padding};
+use crate::network::{
+    BatchNorm, Conv2d, DropPath, DropSchedule, Interpolation, Op, Padding, Pool2d, Sides,
+    same_padding,
+};
 
 /// Padding before, and windows, along one side.
 fn side(
@@ -217,6 +220,86 @@ fn dropout_keeps_the_mean_and_the_seed() {
     let zeros = dropped.iter().filter(|v| **v == 0.0).count();
     assert!((1_850..2_150).contains(&zeros), "{zeros} of 10000 dropped");
     assert!(dropped.iter().all(|v| *v == 0.0 || *v == 1.25));
+}
+
+#[test]
+fn drop_path_drops_whole_images_at_the_rate_of_its_schedule() {
+    let draw = |schedule, progress| {
+        let drop = DropPath {
+            rate: 0.4,
+            schedule,
+        };
+        let x = image(vec![1.0; 5_000 * 4], [5_000, 2, 2, 1], &device());
+        let mut stream = Seed(1).stream("test");
+        host(ops::drop_path(Values::Image(x), &drop, progress, &mut stream).image())
+    };
+    assert_eq!(
+        draw(DropSchedule::Linear, 0.5),
+        draw(DropSchedule::Linear, 0.5)
+    );
+    for (schedule, progress, rate) in [
+        (DropSchedule::Constant, 0.0, 0.4_f32),
+        (DropSchedule::Linear, 0.5, 0.2),
+        (DropSchedule::Linear, 1.0, 0.4),
+    ] {
+        let kept = 1.0 / (1.0 - rate);
+        let values = draw(schedule, progress);
+        let images: Vec<&[f32]> = values.chunks(4).collect();
+        let lost = images.iter().filter(|image| image[0] == 0.0).count();
+        assert!(
+            (lost as f32 / 5_000.0 - rate).abs() < 0.02,
+            "{lost} of 5000 at {rate}"
+        );
+        for image in images {
+            let expected = if image[0] == 0.0 { 0.0 } else { kept };
+            assert_close(image, &[expected; 4], 1e-6);
+        }
+    }
+    assert_eq!(draw(DropSchedule::Linear, 0.0), vec![1.0; 20_000]);
+}
+
+#[test]
+fn what_the_canonical_form_leaves_out_changes_no_value() {
+    let shape = [2, 6, 5, 4];
+    let values = noise(shape.iter().product(), 8);
+    let x = || image(values.clone(), shape, &device());
+    let same = |found: Tensor<4>| assert_close(&host(found), &values, 0.0);
+    for padding in [Padding::Same, Padding::Valid] {
+        let pool = Pool2d {
+            kernel: [1, 1],
+            stride: [1, 1],
+            padding,
+        };
+        same(ops::max_pool2d(x(), &pool));
+        same(ops::avg_pool2d(x(), &pool));
+    }
+    for mode in [Interpolation::Nearest, Interpolation::Bilinear] {
+        same(ops::resize(x(), [5, 4], mode));
+    }
+    for groups in [1, 6] {
+        same(ops::channel_shuffle(x(), groups));
+    }
+    same(ops::zero_pad2d(x(), Sides::default()));
+    same(ops::crop2d(x(), Sides::default()));
+    same(ops::dropout(Values::Image(x()), 0.0, &mut Seed(1).stream("test")).image());
+    // Of the activations, those of which ReLU or ReLU6 leaves every value as it is.
+    let wide = Values::Image(image(
+        values.iter().map(|v| 12.0 * v).collect(),
+        shape,
+        &device(),
+    ));
+    for after in [Activation::Relu, Activation::Relu6] {
+        for before in Activation::ALL {
+            let once = ops::activation(wide.clone(), before);
+            let twice = host(ops::activation(once.clone(), after).image());
+            let left_out = Op::Activation(after).is_identity(&Op::Activation(before), &[6, 5, 4]);
+            assert_eq!(
+                twice == host(once.image()),
+                left_out,
+                "{before:?}, {after:?}"
+            );
+        }
+    }
 }
 
 #[test]
