@@ -15,7 +15,7 @@ use rand::RngExt;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
-use crate::harness::repository;
+use crate::harness::{Place, repository};
 use crate::networks::{each_operation, random_network};
 use crate::runs::digits_run;
 
@@ -257,6 +257,21 @@ fn onnx_runtime_agrees_on_each_operation() {
 fn onnx_runtime_agrees_on_random_networks() {
     let network = |number| random_network(&mut Seed(number).stream("network"));
     check_networks("random", &(0..200).map(network).collect::<Vec<_>>());
+}
+
+#[test]
+fn onnx_runtime_agrees_on_networks_of_every_space() {
+    let place = Place::new();
+    let script = fs::read_to_string(repository("tests/onnx/spaces.rhai")).unwrap();
+    place.write("spaces.rhai", script);
+    place
+        .run(&["spaces.rhai", "-q", "--out", "run"])
+        .succeeded();
+    for name in ["original", "anchors", "nasnet", "mobile", "darts"] {
+        let networks = networks_in(&place.path(&format!("run/exports/{name}")));
+        assert_eq!(networks.len(), 200, "{name}");
+        check_networks(name, &networks);
+    }
 }
 
 #[test]
