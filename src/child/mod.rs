@@ -8,6 +8,7 @@
 mod forward;
 mod guard;
 mod initial;
+mod latency;
 mod loss;
 mod ops;
 mod parameters;
@@ -21,6 +22,7 @@ mod weights;
 mod tests;
 
 pub use forward::Child;
+pub use latency::latency;
 pub use parameters::Parameters;
 pub use score::{Score, score};
 pub use train::{Control, Trained, train};
