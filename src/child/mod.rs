@@ -9,6 +9,7 @@ pub mod export;
 mod forward;
 mod guard;
 mod initial;
+mod latency;
 mod loss;
 mod ops;
 mod parameters;
@@ -22,6 +23,7 @@ mod weights;
 mod tests;
 
 pub use forward::Child;
+pub use latency::latency;
 pub use parameters::Parameters;
 pub use score::{Score, score};
 pub use train::{Control, Trained, train};

@@ -82,6 +82,8 @@ pub enum FailureKind {
     Panic,
     /// It took longer than it may.
     Timeout,
+    /// The network costs more than it may; it was not trained.
+    Limit,
 }
 
 impl fmt::Display for FailureKind {
@@ -91,6 +93,7 @@ impl fmt::Display for FailureKind {
             Self::Invalid => "invalid",
             Self::Panic => "panic",
             Self::Timeout => "timeout",
+            Self::Limit => "limit",
         })
     }
 }

@@ -2,6 +2,7 @@
 //! training it, and shapes the reward. Knows nothing of scripts, nor of where a child is trained.
 
 mod executor;
+mod limits;
 mod reward;
 
 pub use executor::{Executor, InProcess, OnEpoch};
@@ -42,6 +43,13 @@ pub struct ManagerConfig {
     pub failure_reward: Option<f64>,
     /// The longest time one child may train, in seconds. Default: no limit.
     pub timeout: Option<f64>,
+    /// The most parameters of a child that is trained. Default: no limit.
+    pub max_params: Option<u64>,
+    /// The most multiply-accumulates of a child that is trained, for one image. Default: no limit.
+    pub max_macs: Option<u64>,
+    /// The most bytes that the training of a child may take, by [`Network::memory`] at the batch
+    /// size and with the optimizer of the training. Default: no limit.
+    pub max_memory: Option<u64>,
 }
 
 /// The option `clip_rewards`: a switch, as in the original, or a bound.
@@ -71,14 +79,24 @@ impl Default for ManagerConfig {
             clip_rewards: ClipRewards::Switch(false),
             failure_reward: None,
             timeout: None,
+            max_params: None,
+            max_macs: None,
+            max_memory: None,
         }
     }
 }
 
 impl ManagerConfig {
     /// The names of the options.
-    pub const OPTIONS: &'static [&'static str] =
-        &["acc_beta", "clip_rewards", "failure_reward", "timeout"];
+    pub const OPTIONS: &'static [&'static str] = &[
+        "acc_beta",
+        "clip_rewards",
+        "failure_reward",
+        "timeout",
+        "max_params",
+        "max_macs",
+        "max_memory",
+    ];
 
     /// Checks the values.
     ///
@@ -103,7 +121,7 @@ impl ManagerConfig {
             let what = "option 'failure_reward'";
             return Err(Error::invalid(what, "a finite number", reward));
         }
-        Ok(())
+        self.validate_limits()
     }
 }
 
@@ -203,13 +221,27 @@ impl NetworkManager {
         }
     }
 
-    /// Answers for `network`: from the study, if it was evaluated before, else by training it.
+    /// Answers for `network`: from the study, if it was evaluated before, else by training it. A
+    /// network beyond a limit of the manager is a failure, known or not, and is not trained.
     ///
     /// # Errors
     /// [`Error::Interrupted`] where the user stopped it. What goes wrong in the child itself is in
     /// the outcome.
     pub fn evaluate(&self, network: &Network) -> Result<Evaluated> {
         let asked = self.question(network);
+        if let Some(failure) = self.config.exceeded(&asked) {
+            return Ok(Evaluated {
+                outcome: Outcome {
+                    params: network.params(),
+                    macs: network.macs(),
+                    failure: Some(failure),
+                    ..Outcome::default()
+                },
+                asked: Some(asked),
+                cached: false,
+                weights: None,
+            });
+        }
         let known = self.study.lock().outcome(&asked.digest()).cloned();
         if let Some(outcome) = known {
             return Ok(Evaluated {

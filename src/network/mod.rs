@@ -11,6 +11,8 @@ mod canonical;
 mod cost;
 mod digest;
 mod graph;
+mod measure;
+mod memory;
 mod node;
 mod op;
 mod shape;
@@ -22,9 +24,11 @@ mod tests;
 
 pub use digest::Digest;
 pub use graph::{Network, NetworkNode};
+pub use memory::TrainingStep;
 pub use node::{BatchNormOptions, Conv2dOptions, DenseOptions, Node, PoolOptions};
 pub use op::{
     Activation, BatchNorm, Conv2d, Dense, DropPath, DropSchedule, Interpolation, Op, Padding,
     Pool2d, Sides,
 };
 pub use shape::{MAX_ELEMENTS, same_padding};
+pub(crate) use summary::grouped;

@@ -65,7 +65,7 @@ fn write_row(f: &mut fmt::Formatter<'_>, row: &[String; 6], widths: &[usize; 6])
 }
 
 /// The number with commas between thousands.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -58,7 +58,9 @@ mod managers {
     /// (0.9, for sgd), `schedule` ("constant", "cosine" or "step"), `step_size`, `step_gamma`,
     /// `weight_decay` (0), `label_smoothing` (0), `flip` (false), `pad_crop` (0). Options of the
     /// reward: `acc_beta` (0.8), `clip_rewards` (false), `failure_reward` (the lowest reward),
-    /// `timeout` (seconds a child; none).
+    /// `timeout` (seconds a child; none). A network beyond `max_params`, `max_macs` (one image) or
+    /// `max_memory` (bytes, as `net.memory`, at this batch size and optimizer) is a failed outcome
+    /// of the kind "limit", and is not trained.
     ///
     /// ```rhai
     /// let manager = NetworkManager(dataset("digits"), #{ epochs: 3, batch_size: 64 });
@@ -365,7 +367,7 @@ mod outcomes {
         Ok(node.transpose()?.map_or(Dynamic::UNIT, Dynamic::from))
     }
 
-    /// `()` for a success; else an object with `kind` ("nan", "invalid", "panic", "timeout") and
+    /// `()` for a success; else an object with `kind` ("nan", "invalid", "panic", "timeout", "limit") and
     /// `message`.
     #[rhai_fn(get = "failure", return_raw, pure)]
     pub fn failure(outcome: &mut Outcome) -> Scripted<Dynamic> {

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use super::{Scripted, raise};
+use super::options::Options;
+use super::{Host, Scripted, raise};
+use crate::child;
+use crate::device::{self, Selector};
 use crate::error::Error;
-use crate::network::{Network, Node};
+use crate::network::{Network, Node, TrainingStep};
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Node>("Network");
@@ -38,6 +41,91 @@ mod facts {
         whole(net).map(|net| net.macs() as i64)
     }
 
+    /// The bytes that training takes at its peak, at a batch size of 128 and with Adam: weights,
+    /// gradients, the optimizer's arrays, the best epoch's weights, activations and working space.
+    /// An estimate of the CPU's allocations, within 25 %; the data set is not counted.
+    ///
+    /// ```rhai
+    /// let net = input([3, 32, 32]).conv2d(64, 3).relu().flatten().dense(10);
+    /// print(`${net.memory / 1_000_000} MB`);
+    /// ```
+    #[rhai_fn(get = "memory", return_raw, pure)]
+    pub fn memory(net: &mut Node) -> Scripted<i64> {
+        memory_at(net, &TrainingStep::default())
+    }
+
+    /// The bytes that training takes at its peak at a batch size of `batch`, with Adam.
+    ///
+    /// ```rhai
+    /// let net = input([3, 32, 32]).conv2d(64, 3).relu().flatten().dense(10);
+    /// print(net.memory(32) < net.memory(64));
+    /// ```
+    #[rhai_fn(name = "memory", return_raw, pure)]
+    pub fn memory_of_batch(net: &mut Node, batch: i64) -> Scripted<i64> {
+        let positive = usize::try_from(batch).ok().filter(|&batch| batch > 0);
+        let invalid = || Error::invalid("memory: batch", "a whole number from 1", batch);
+        let batch = positive.ok_or_else(|| raise(invalid()))?;
+        let step = TrainingStep {
+            batch,
+            ..TrainingStep::default()
+        };
+        memory_at(net, &step)
+    }
+
+    /// The layers with weights (convolutions and dense layers) on the longest path from the input.
+    ///
+    /// ```rhai
+    /// let net = input([3, 32, 32]).conv2d(8, 3).relu().conv2d(8, 3).flatten().dense(10);
+    /// print(net.depth); // 3
+    /// ```
+    #[rhai_fn(get = "depth", return_raw, pure)]
+    pub fn depth(net: &mut Node) -> Scripted<i64> {
+        whole(net).map(|net| net.depth() as i64)
+    }
+
+    /// The height and the width, in pixels of the image, of the window that a pixel of the last
+    /// feature map sees (before global pooling, flattening and dense layers), over the branch where
+    /// it is largest. It is not cut to the image; factors per channel do not count.
+    ///
+    /// ```rhai
+    /// let net = input([3, 32, 32]).conv2d(8, 3).conv2d(8, [3, 5]).global_avg_pool().dense(10);
+    /// print(net.receptive_field); // [5, 7]
+    /// ```
+    #[rhai_fn(get = "receptive_field", return_raw, pure)]
+    pub fn receptive_field(net: &mut Node) -> Scripted<Array> {
+        let sides = whole(net)?.receptive_field();
+        let side = |n| Dynamic::from_int(n as i64);
+        Ok(sides.into_iter().map(side).collect())
+    }
+
+    /// The median time, in milliseconds, that the network takes for one image on the session's
+    /// device. A measurement: it differs from machine to machine and from run to run, so a search
+    /// whose reward uses it cannot be reproduced.
+    ///
+    /// ```rhai
+    /// let net = input([1, 8, 8]).conv2d(4, 3).relu().flatten().dense(10);
+    /// print(`${net.latency()} ms`);
+    /// ```
+    #[rhai_fn(name = "latency", return_raw, pure, volatile)]
+    pub fn latency(ctx: NativeCallContext, net: &mut Node) -> Scripted<f64> {
+        measured(&ctx, net, &Map::new())
+    }
+
+    /// The median time, in milliseconds, that the network takes for a batch of images: with initial
+    /// weights, after a warm-up, the images on the device already. Options: `device` (the
+    /// session's; else such as "cpu" or "cuda:0"), `batch` (1), `repeats` (20). A measurement: it
+    /// differs from machine to machine and from run to run, so a search whose reward uses it cannot
+    /// be reproduced.
+    ///
+    /// ```rhai
+    /// let net = input([1, 8, 8]).conv2d(4, 3).relu().flatten().dense(10);
+    /// print(`${net.latency(#{ device: "cpu", batch: 16, repeats: 5 })} ms`);
+    /// ```
+    #[rhai_fn(name = "latency", return_raw, pure, volatile)]
+    pub fn latency_with(ctx: NativeCallContext, net: &mut Node, options: Map) -> Scripted<f64> {
+        measured(&ctx, net, &options)
+    }
+
     /// The shape at this point: `[channels, height, width]` or `[features]`.
     #[rhai_fn(get = "shape", pure)]
     pub fn shape(net: &mut Node) -> Array {
@@ -63,6 +151,43 @@ mod facts {
     pub fn show(net: &mut Node) -> Scripted<String> {
         whole(net).map(|net| net.to_string().trim_end().into())
     }
+}
+
+fn memory_at(net: &Node, step: &TrainingStep) -> Scripted<i64> {
+    let bytes = whole(net)?.memory(step);
+    Ok(i64::try_from(bytes).unwrap_or(i64::MAX))
+}
+
+#[derive(serde::Deserialize)]
+#[serde(default)]
+struct LatencyOptions {
+    device: Option<String>,
+    batch: usize,
+    repeats: usize,
+}
+
+impl Default for LatencyOptions {
+    fn default() -> Self {
+        Self {
+            device: None,
+            batch: 1,
+            repeats: 20,
+        }
+    }
+}
+
+fn measured(ctx: &NativeCallContext, net: &Node, options: &Map) -> Scripted<f64> {
+    let known = ["device", "batch", "repeats"];
+    let options: LatencyOptions = Options::new("latency", options, &[&known])?.part(&known)?;
+    let device = match options.device {
+        Some(name) => {
+            let selector: Selector = name.parse().map_err(raise)?;
+            device::open(selector).map_err(raise)?.device
+        }
+        None => Host::of(ctx)?.device().clone(),
+    };
+    let network = whole(net)?;
+    child::latency(&network, &device, options.batch, options.repeats).map_err(raise)
 }
 
 /// The network that ends in `node`.

@@ -375,6 +375,92 @@ fn a_child_that_diverges_is_a_failed_outcome() {
 }
 
 #[test]
+fn a_child_with_too_many_parameters_is_a_failed_outcome() {
+    fails(
+        "max_params: 1_000",
+        "input([1, 8, 8]).conv2d(4, 3).flatten().dense(10)",
+        "limit",
+        "2,610 parameters, more than max_params 1,000",
+    );
+}
+
+#[test]
+fn a_child_with_too_many_macs_is_a_failed_outcome() {
+    fails(
+        "max_params: 2_610, max_macs: 4_863",
+        "input([1, 8, 8]).conv2d(4, 3).flatten().dense(10)",
+        "limit",
+        "4,864 MACs, more than max_macs 4,863",
+    );
+}
+
+/// The limit of memory is `net.memory` at the batch size and with the optimizer of the training.
+#[test]
+fn a_child_that_takes_too_much_memory_is_refused_before_it_is_trained() {
+    let run = Run::text(&with_digits(
+        r#"
+        let net = model(space.actions([8]));
+        let bytes = net.memory(32);
+        let manager = |options| {
+            options.epochs = 1;
+            options.batch_size = 32;
+            NetworkManager(data, options)
+        };
+        let tight = manager.call(#{ max_memory: bytes - 1 }).evaluate(net);
+        print(`tight: ${tight.failure.message}`);
+        print(`bytes: ${bytes}`);
+        print(`known: ${tight.params == net.params} ${tight.macs == net.macs} ${tight.history.len} ${tight.cached}`);
+        let enough = manager.call(#{ max_memory: bytes }).evaluate(net);
+        print(`enough: ${enough.failure == ()}`);
+        let plain = manager.call(#{ max_memory: bytes - 1, optimizer: "sgd" }).evaluate(net);
+        print(`sgd keeps less: ${plain.failure == ()}`);
+        print(`trained already: ${manager.call(#{ max_memory: bytes - 1 }).evaluate(net).failure.kind}`);
+        "#,
+    ));
+    run.ran.succeeded();
+    let bytes: u64 = run.ran.line("bytes:").parse().unwrap();
+    let tight = run.ran.line("tight:").replace(',', "");
+    let most = bytes - 1;
+    assert_eq!(
+        tight,
+        format!("{bytes} bytes of memory in training more than max_memory {most}")
+    );
+    assert_eq!(run.ran.line("known:"), "true true 0 false");
+    assert_eq!(run.ran.line("enough:"), "true");
+    assert_eq!(run.ran.line("sgd keeps less:"), "true");
+    assert_eq!(run.ran.line("trained already:"), "limit");
+    let trials = run.trials();
+    assert_eq!(trials.len(), 4);
+    assert_eq!(trials[0]["outcome"]["params"], 5210);
+    assert!(
+        trials[0]["evaluation"].is_object(),
+        "what was asked is kept: {}",
+        trials[0]
+    );
+}
+
+/// What a script sees of a network before it is trained.
+#[test]
+fn the_cost_of_a_network_is_known_before_it_is_trained() {
+    let run = Run::text(
+        r#"
+        let net = input([3, 32, 32]).conv2d(16, 3).relu().max_pool2d(2).conv2d(16, 3).flatten().dense(10);
+        print(`facts: ${net.params} ${net.macs} ${net.depth} ${net.receptive_field}`);
+        print(`memory: ${net.memory == net.memory(128)} ${net.memory(64) < net.memory} ${net.memory}`);
+        print(`latency: ${net.latency(#{ batch: 4, repeats: 3 })}`);
+        "#,
+    );
+    run.ran.succeeded();
+    assert_eq!(run.ran.line("facts:"), "43738 1073152 3 [8, 8]");
+    let memory = run.ran.line("memory: true true");
+    let megabytes = memory.parse::<f64>().unwrap() / 1e6;
+    // Two arrays of 16×32×32 and two of a quarter of it are kept of 128 images: 21 MB.
+    assert!((20.0..80.0).contains(&megabytes), "{megabytes} MB");
+    let milliseconds: f64 = run.ran.line("latency:").parse().unwrap();
+    assert!(milliseconds > 0.0);
+}
+
+#[test]
 fn a_reward_that_is_not_a_number_is_a_failure_and_the_search_goes_on() {
     let run = Run::text(&with_digits(
         r#"
