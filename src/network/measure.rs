@@ -1,7 +1,8 @@
 //! How deep a network is and how far it sees. Knows nothing of weights.
 
+use super::attributes::Interpolation;
 use super::graph::{Network, NetworkNode};
-use super::op::{Interpolation, Op};
+use super::op::Op;
 
 /// What one pixel of a feature map sees of the image, along one axis, in pixels of the image.
 #[derive(Clone, Copy)]

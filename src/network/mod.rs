@@ -7,6 +7,7 @@
 //! Shapes are those of one image, without the batch: `[channels, height, width]`, or `[features]`
 //! once flat.
 
+mod attributes;
 mod canonical;
 mod cost;
 mod digest;
@@ -22,13 +23,14 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
+pub use attributes::{
+    Activation, BatchNorm, Conv2d, Dense, DropPath, DropSchedule, Interpolation, Padding, Pool2d,
+    Sides,
+};
 pub use digest::Digest;
 pub use graph::{Network, NetworkNode};
 pub use memory::TrainingStep;
 pub use node::{BatchNormOptions, Conv2dOptions, DenseOptions, Node, PoolOptions};
-pub use op::{
-    Activation, BatchNorm, Conv2d, Dense, DropPath, DropSchedule, Interpolation, Op, Padding,
-    Pool2d, Sides,
-};
+pub use op::Op;
 pub use shape::{MAX_ELEMENTS, same_padding};
 pub(crate) use summary::grouped;

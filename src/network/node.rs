@@ -4,9 +4,10 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use super::op::{
-    Activation, BatchNorm, Conv2d, Dense, DropPath, Interpolation, Op, Padding, Pool2d, Sides,
+use super::attributes::{
+    Activation, BatchNorm, Conv2d, Dense, DropPath, Interpolation, Padding, Pool2d, Sides,
 };
+use super::op::Op;
 use super::{Network, shape};
 use crate::error::Result;
 

@@ -1,6 +1,7 @@
 //! Shape rules: which shape each operation gives, and which it refuses. Knows nothing of graphs.
 
-use super::op::{Conv2d, Op, Padding, Sides, side};
+use super::attributes::{Conv2d, Padding, Sides, side};
+use super::op::Op;
 use crate::error::{Error, Result};
 
 /// The most elements an activation of one image, or the parameters of one operation, may have: 2³¹.

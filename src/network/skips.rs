@@ -3,8 +3,8 @@
 
 use std::collections::HashSet;
 
+use super::attributes::Sides;
 use super::node::Node;
-use super::op::Sides;
 use crate::error::{Error, Result};
 
 impl Node {

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
 
 mod actions;
+mod attributes;
 mod controller;
 mod data;
 mod diagnostic;

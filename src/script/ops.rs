@@ -3,6 +3,7 @@
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map};
 
+use super::attributes::{self, CONV2D, DEPTHWISE, EPSILON, conv2d_options, option, pool_options};
 use super::manager::number;
 use super::network::nodes_of;
 use super::options::Options;
@@ -10,131 +11,11 @@ use super::space::count;
 use super::{Scripted, raise};
 use crate::error::Error;
 use crate::network::{
-    Activation, BatchNormOptions, Conv2dOptions, DenseOptions, DropPath, DropSchedule,
-    Interpolation, Node, Padding, PoolOptions, Sides,
+    Activation, BatchNormOptions, DenseOptions, DropPath, DropSchedule, Interpolation, Node,
 };
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(graph).into());
-}
-
-/// A size or a step: a whole number from 1, or one for the height and one for the width.
-#[derive(Clone, Copy, serde::Deserialize)]
-#[serde(untagged, expecting = "a whole number from 1, or [height, width]")]
-enum Pair {
-    Square(usize),
-    Sides([usize; 2]),
-}
-
-impl Pair {
-    fn sides(self) -> [usize; 2] {
-        match self {
-            Self::Square(side) => [side, side],
-            Self::Sides(sides) => sides,
-        }
-    }
-}
-
-/// What is added to variances, where no option says otherwise.
-const EPSILON: f64 = 1e-5;
-
-/// The argument `what`: an integer or `[height, width]`.
-fn pair(what: &str, sizes: &Dynamic) -> Scripted<[usize; 2]> {
-    let pair: Option<Pair> = rhai::serde::from_dynamic(sizes).ok();
-    let expected = "a whole number from 1, or [height, width]";
-    let invalid = || raise(Error::invalid(what, expected, sizes));
-    pair.map(Pair::sides).ok_or_else(invalid)
-}
-
-/// The kernel argument of `of`.
-fn kernel(of: &str, kernel: &Dynamic) -> Scripted<[usize; 2]> {
-    pair(&format!("{of}: kernel"), kernel)
-}
-
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct Conv2dArguments {
-    stride: Option<Pair>,
-    padding: Option<Padding>,
-    dilation: Option<Pair>,
-    groups: Option<usize>,
-    multiplier: Option<usize>,
-    bias: Option<bool>,
-}
-
-const CONV2D: &[&str] = &["stride", "padding", "dilation", "groups", "bias"];
-const DEPTHWISE: &[&str] = &["stride", "padding", "dilation", "multiplier", "bias"];
-
-/// The options of the convolution `of` that `known` lists, and its multiplier.
-fn conv2d_options(of: &str, map: &Map, known: &[&str]) -> Scripted<(Conv2dOptions, usize)> {
-    let given: Conv2dArguments = Options::new(of, map, &[known])?.part(known)?;
-    let default = Conv2dOptions::default();
-    let options = Conv2dOptions {
-        stride: given.stride.map_or(default.stride, Pair::sides),
-        padding: given.padding.unwrap_or(default.padding),
-        dilation: given.dilation.map_or(default.dilation, Pair::sides),
-        groups: given.groups.unwrap_or(default.groups),
-        bias: given.bias.unwrap_or(default.bias),
-    };
-    Ok((options, given.multiplier.unwrap_or(1)))
-}
-
-/// A border: a number of pixels on every side, `[rows, columns]` on both sides of each, or
-/// `[[top, bottom], [left, right]]`, as in Keras.
-#[derive(Clone, Copy, serde::Deserialize)]
-#[serde(untagged)]
-enum Border {
-    All(usize),
-    Axes([usize; 2]),
-    Sides([[usize; 2]; 2]),
-}
-
-fn border(what: &str, border: &Dynamic) -> Scripted<Sides> {
-    let given: Option<Border> = rhai::serde::from_dynamic(border).ok();
-    let [[top, bottom], [left, right]] = match given {
-        Some(Border::All(n)) => [[n, n], [n, n]],
-        Some(Border::Axes([rows, columns])) => [[rows, rows], [columns, columns]],
-        Some(Border::Sides(sides)) => sides,
-        None => {
-            let expected =
-                "a whole number from 0, [rows, columns] or [[top, bottom], [left, right]]";
-            return Err(raise(Error::invalid(what, expected, border)));
-        }
-    };
-    Ok(Sides {
-        top,
-        bottom,
-        left,
-        right,
-    })
-}
-
-/// The one option of an operation, called `name`.
-fn option<T: serde::de::DeserializeOwned>(
-    of: &str,
-    map: &Map,
-    name: &'static str,
-) -> Scripted<Option<T>> {
-    let mut given: std::collections::BTreeMap<String, T> =
-        Options::new(of, map, &[&[name]])?.part(&[name])?;
-    Ok(given.remove(name))
-}
-
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct PoolArguments {
-    stride: Option<Pair>,
-    padding: Option<Padding>,
-}
-
-const POOL: &[&str] = &["stride", "padding"];
-
-fn pool_options(of: &str, map: &Map) -> Scripted<PoolOptions> {
-    let given: PoolArguments = Options::new(of, map, &[POOL])?.part(POOL)?;
-    Ok(PoolOptions {
-        stride: given.stride.map(Pair::sides),
-        padding: given.padding.unwrap_or(PoolOptions::default().padding),
-    })
 }
 
 #[export_module]
@@ -178,7 +59,7 @@ mod graph {
         options: Map,
     ) -> Scripted<Node> {
         let filters = count("conv2d: filters", filters)?;
-        let kernel = super::kernel("conv2d", &kernel)?;
+        let kernel = attributes::kernel("conv2d", &kernel)?;
         let (options, _) = conv2d_options("conv2d", &options, CONV2D)?;
         x.conv2d(filters, kernel, &options).map_err(raise)
     }
@@ -204,7 +85,7 @@ mod graph {
         options: Map,
     ) -> Scripted<Node> {
         let filters = count("conv_transpose2d: filters", filters)?;
-        let kernel = super::kernel("conv_transpose2d", &kernel)?;
+        let kernel = attributes::kernel("conv_transpose2d", &kernel)?;
         let (options, _) = conv2d_options("conv_transpose2d", &options, CONV2D)?;
         x.conv_transpose2d(filters, kernel, &options).map_err(raise)
     }
@@ -223,7 +104,7 @@ mod graph {
     /// ```
     #[rhai_fn(name = "depthwise_conv2d", return_raw, pure)]
     pub fn depthwise_conv2d_with(x: &mut Node, kernel: Dynamic, options: Map) -> Scripted<Node> {
-        let kernel = super::kernel("depthwise_conv2d", &kernel)?;
+        let kernel = attributes::kernel("depthwise_conv2d", &kernel)?;
         let (options, multiplier) = conv2d_options("depthwise_conv2d", &options, DEPTHWISE)?;
         x.depthwise_conv2d(kernel, multiplier, &options)
             .map_err(raise)
@@ -249,7 +130,7 @@ mod graph {
         options: Map,
     ) -> Scripted<Node> {
         let filters = count("separable_conv2d: filters", filters)?;
-        let kernel = super::kernel("separable_conv2d", &kernel)?;
+        let kernel = attributes::kernel("separable_conv2d", &kernel)?;
         let (options, multiplier) = conv2d_options("separable_conv2d", &options, DEPTHWISE)?;
         let made = x.separable_conv2d(filters, kernel, multiplier, &options);
         made.map_err(raise)
@@ -288,7 +169,7 @@ mod graph {
     /// ```
     #[rhai_fn(name = "max_pool2d", return_raw, pure)]
     pub fn max_pool2d_with(x: &mut Node, kernel: Dynamic, options: Map) -> Scripted<Node> {
-        let kernel = super::kernel("max_pool2d", &kernel)?;
+        let kernel = attributes::kernel("max_pool2d", &kernel)?;
         let options = pool_options("max_pool2d", &options)?;
         x.max_pool2d(kernel, &options).map_err(raise)
     }
@@ -302,7 +183,7 @@ mod graph {
     /// The average of each window, with options: `stride` (the kernel), `padding` ("valid").
     #[rhai_fn(name = "avg_pool2d", return_raw, pure)]
     pub fn avg_pool2d_with(x: &mut Node, kernel: Dynamic, options: Map) -> Scripted<Node> {
-        let kernel = super::kernel("avg_pool2d", &kernel)?;
+        let kernel = attributes::kernel("avg_pool2d", &kernel)?;
         let options = pool_options("avg_pool2d", &options)?;
         x.avg_pool2d(kernel, &options).map_err(raise)
     }
@@ -418,7 +299,7 @@ mod graph {
     /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn zero_pad2d(x: &mut Node, border: Dynamic) -> Scripted<Node> {
-        let sides = super::border("zero_pad2d: border", &border)?;
+        let sides = attributes::border("zero_pad2d: border", &border)?;
         x.zero_pad2d(sides).map_err(raise)
     }
 
@@ -430,7 +311,7 @@ mod graph {
     /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn crop2d(x: &mut Node, border: Dynamic) -> Scripted<Node> {
-        let sides = super::border("crop2d: border", &border)?;
+        let sides = attributes::border("crop2d: border", &border)?;
         x.crop2d(sides).map_err(raise)
     }
 
@@ -448,7 +329,7 @@ mod graph {
     #[rhai_fn(name = "resize", return_raw, pure)]
     pub fn resize_with(x: &mut Node, size: Dynamic, options: Map) -> Scripted<Node> {
         let mode: Option<Interpolation> = option("resize", &options, "mode")?;
-        let size = super::pair("resize: size", &size)?;
+        let size = attributes::pair("resize: size", &size)?;
         x.resize(size, mode.unwrap_or_default()).map_err(raise)
     }
 

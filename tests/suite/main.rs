@@ -10,6 +10,7 @@ mod harness;
 mod layers;
 mod networks;
 mod onnx;
+mod python;
 mod recipes;
 mod repl;
 mod runs;

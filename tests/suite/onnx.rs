@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use nas_script::arrays::{Array, Arrays};
@@ -17,35 +16,11 @@ use tempfile::TempDir;
 
 use crate::harness::{Place, repository};
 use crate::networks::{each_operation, random_network};
+use crate::python::python;
 use crate::runs::digits_run;
 
-/// A Python with `onnx` and `onnxruntime`: that of `NAS_SCRIPT_PYTHON`, or one made once in the target
-/// folder.
-fn python() -> &'static Path {
-    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
-    PYTHON.get_or_init(|| {
-        if let Some(python) = std::env::var_os("NAS_SCRIPT_PYTHON") {
-            return python.into();
-        }
-        let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("onnx-reader");
-        let python = venv.join("bin/python");
-        let ready = venv.join("ready");
-        if !ready.exists() {
-            let run = |command: &mut Command| {
-                let output = command.output().unwrap();
-                let said = String::from_utf8_lossy(&output.stderr);
-                assert!(output.status.success(), "{command:?}: {said}");
-            };
-            let packages = ["onnx==1.23.2", "onnxruntime==1.32.0"];
-            run(Command::new("python3").args(["-m", "venv"]).arg(&venv));
-            run(Command::new(&python)
-                .args(["-m", "pip", "install", "--quiet"])
-                .args(packages));
-            fs::write(&ready, "").unwrap();
-        }
-        python
-    })
-}
+/// What `check.py` needs.
+const PACKAGES: [&str; 2] = ["onnx==1.23.2", "onnxruntime==1.32.0"];
 
 /// Cases for `check.py`.
 struct Cases {
@@ -103,7 +78,7 @@ impl Cases {
     /// Whether ONNX Runtime computes the same logits, and what the script said.
     fn check(&self) -> (bool, String) {
         self.write("cases.json", Json::from(self.list.clone()).to_string());
-        let output = Command::new(python())
+        let output = Command::new(python("onnx-reader", &PACKAGES))
             .arg(repository("tests/onnx/check.py"))
             .arg(self.folder.path())
             .output()

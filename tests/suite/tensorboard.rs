@@ -1,9 +1,8 @@
 //! TensorBoard's own reader finds what a run wrote.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::python::python;
 use crate::runs::digits_run;
 
 /// Prints `tag count all-finite first-step last-step`, a line a scalar.
@@ -18,28 +17,10 @@ for tag in sorted(events.Tags()["scalars"]):
     print(tag, ",".join(str(event.step) for event in read), finite)
 "#;
 
-/// A Python with `tensorboard`, made once in the target folder.
-fn python() -> PathBuf {
-    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tensorboard-reader");
-    let python = venv.join("bin/python");
-    let ready = venv.join("ready");
-    if !ready.exists() {
-        let run = |command: &mut Command| {
-            let output = command.output().unwrap();
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{command:?}: {said}");
-        };
-        run(Command::new("python3").args(["-m", "venv"]).arg(&venv));
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "tensorboard"]));
-        fs::write(&ready, "").unwrap();
-    }
-    python
-}
-
 #[test]
 fn tensorboard_reads_every_scalar_by_name() {
     let run = digits_run();
-    let output = Command::new(python())
+    let output = Command::new(python("tensorboard-reader", &["tensorboard"]))
         .args(["-c", READER])
         .arg(run.place.path("run"))
         .output()

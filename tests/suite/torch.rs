@@ -5,7 +5,6 @@
 //! into the target folder.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,33 +12,11 @@ use std::process::Command;
 use safetensors::SafeTensors;
 
 use crate::harness::repository;
+use crate::python::{python, run};
 
 /// The most that an element may differ by, as a share of the largest of its array (or of 1): the
 /// last bits of float32.
 const TOLERANCE: f32 = 1e-6;
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
-}
-
-fn python() -> OsString {
-    if let Some(python) = std::env::var_os("NAS_SCRIPT_PYTHON") {
-        return python;
-    }
-    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("torch");
-    let (python, ready) = (venv.join("bin/python"), venv.join("ready"));
-    if !ready.exists() {
-        run(Command::new("python3").args(["-m", "venv"]).arg(&venv));
-        let packages = ["torch", "numpy", "safetensors"];
-        run(Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet"])
-            .args(packages));
-        fs::write(&ready, "").unwrap();
-    }
-    python.into()
-}
 
 /// An array's shape and values.
 type Array = (Vec<usize>, Vec<f32>);
@@ -72,9 +49,11 @@ fn the_expected_arrays_are_what_pytorch_computes() {
         return;
     }
     let fresh = tempfile::tempdir().unwrap();
-    run(Command::new(python())
-        .arg(repository("tests/torch/generate.py"))
-        .arg(fresh.path()));
+    run(
+        Command::new(python("torch", &["torch", "numpy", "safetensors"]))
+            .arg(repository("tests/torch/generate.py"))
+            .arg(fresh.path()),
+    );
     let kept = repository("tests/torch/expected");
     assert_eq!(names(fresh.path()), names(&kept));
     for name in names(&kept) {

@@ -3,7 +3,8 @@
 
 use super::kernels::{Convolution, size};
 use super::tape::{Tape, Value};
-use crate::network::op::{Activation, Conv2d, Op, Padding, Pool2d};
+use crate::network::attributes::{Activation, Conv2d, Padding, Pool2d};
+use crate::network::op::Op;
 use crate::network::shape::same_padding;
 
 /// Runs operations on a batch of images.
