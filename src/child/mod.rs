@@ -5,6 +5,7 @@
 //! every random number comes from a named stream of its seed and is drawn on the host, so children
 //! that train side by side do not disturb each other.
 
+pub mod export;
 mod forward;
 mod guard;
 mod initial;

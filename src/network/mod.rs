@@ -9,6 +9,7 @@
 
 mod canonical;
 mod cost;
+pub mod diagram;
 mod digest;
 mod graph;
 mod node;
