@@ -40,8 +40,17 @@ pub fn save(path: &Path, arrays: &Arrays, metadata: Option<(&str, String)>) -> R
     let views = views.collect::<Result<Vec<_>, _>>().map_err(io)?;
     let metadata = metadata.map(|(key, text)| HashMap::from([(key.to_string(), text)]));
     let file = safetensors::serialize(views, metadata).map_err(io)?;
+    replace(path, &file)
+}
+
+/// Writes a file of any kind; whoever reads `path` meanwhile sees the old file or the new one, never a
+/// part. A link at `path` is replaced, not followed.
+///
+/// # Errors
+/// [`Error::Io`] where the file cannot be written.
+pub fn replace(path: &Path, content: &[u8]) -> Result<()> {
     let scratch = scratch_path(path);
-    let written = fs::write(&scratch, file).and_then(|()| fs::rename(&scratch, path));
+    let written = fs::write(&scratch, content).and_then(|()| fs::rename(&scratch, path));
     if written.is_err() {
         // Best effort: the error that matters is the first.
         let _ = fs::remove_file(&scratch);

@@ -2,6 +2,7 @@
 
 mod data;
 mod devices;
+mod export;
 mod params;
 mod repl;
 mod run;
@@ -43,6 +44,8 @@ enum Command {
     /// Find and fetch data sets.
     #[command(subcommand)]
     Data(data::Command),
+    /// Write a network that a run found as ONNX, safetensors, a Burn crate or a diagram.
+    Export(export::Arguments),
 }
 
 /// What a run can be given.
@@ -127,6 +130,7 @@ fn dispatch(cli: Cli) -> Result<(), Ending> {
             Ok(())
         }
         (Some(Command::Data(command)), _) => Ok(data::run(command)?),
+        (Some(Command::Export(arguments)), _) => Ok(export::run(&arguments)?),
         (None, Some(script)) => run::script(&script, cli.run),
         (None, None) if !cli.run.param.is_empty() || cli.run.out.is_some() => {
             Cli::command()

@@ -18,6 +18,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluation::{DataKey, Evaluation, Failure, FailureKind, Outcome, TrainingConfig};
 use crate::network::Network;
+use crate::seed::Seed;
 use crate::space::Actions;
 use crate::study::{Study, Trial};
 
@@ -161,8 +162,8 @@ pub struct NetworkManager {
     shaper: RewardShaper,
     study: Arc<Mutex<Study>>,
     executor: Arc<dyn Executor>,
-    /// The best child of this manager so far; what [`test`](Self::test) is asked for most.
-    best: Option<(Network, Weights)>,
+    /// See [`best`](Self::best); what [`test`](Self::test) is asked for most.
+    best: Option<Arc<(Network, Weights)>>,
 }
 
 impl NetworkManager {
@@ -206,8 +207,7 @@ impl NetworkManager {
         self.shaper.moving_accuracy()
     }
 
-    /// What is asked when `network` is evaluated. Every child of a study has the same seed, so
-    /// that the same network is the same evaluation.
+    /// What is asked when `network` is evaluated.
     fn question(&self, network: &Network) -> Evaluation {
         Evaluation {
             network: network.clone(),
@@ -217,7 +217,7 @@ impl NetworkManager {
                 content: self.data.content_hash().into(),
             },
             training: self.training.clone(),
-            seed: self.study.lock().seed().derive("child/0"),
+            seed: child_seed(&self.study.lock()),
         }
     }
 
@@ -336,7 +336,7 @@ impl NetworkManager {
             weights.save(folder.file(BEST_WEIGHTS_FILE))?;
             write_json(&folder.file(BEST_TRIAL_FILE), trial)?;
         }
-        self.best = Some((asked.network.clone(), weights));
+        self.best = Some(Arc::new((asked.network.clone(), weights)));
         Ok(())
     }
 
@@ -345,26 +345,46 @@ impl NetworkManager {
         self.config.failure_reward.unwrap_or(lowest)
     }
 
-    /// Scores `network` on the *test* split. A network whose weights are not at hand is trained
-    /// once more: an evaluation is a pure function, so they are the same weights.
+    /// The last child of this manager that was the best of the study, with its weights.
+    pub fn best(&self) -> Option<Arc<(Network, Weights)>> {
+        self.best.clone()
+    }
+
+    /// The trained weights of `network`, for `purpose`: those at hand, else it is trained once more. An
+    /// evaluation is a pure function, so they are the same weights.
     ///
     /// # Errors
     /// [`Error::Invalid`] where the network cannot be trained; [`Error::Interrupted`].
-    pub fn test(&self, network: &Network) -> Result<Score> {
-        if let Some((_, weights)) = self.best.as_ref().filter(|(best, _)| best == network) {
-            return self.executor.test(network, weights, &self.data);
+    pub fn weights(&self, network: &Network, purpose: &str) -> Result<Weights> {
+        if let Some(best) = self.best.as_ref().filter(|best| best.0 == *network) {
+            return Ok(best.1.clone());
         }
         let trained = self
             .executor
             .execute(&self.question(network), &self.data, None)?;
         match (trained.weights, trained.outcome.failure) {
-            (Some(weights), None) => self.executor.test(network, &weights, &self.data),
+            (Some(weights), None) => Ok(weights),
             (_, failure) => {
                 let found = failure.map_or("no weights".into(), |f| f.to_string());
-                Err(Error::invalid("test", "a network that trains", found))
+                Err(Error::invalid(purpose, "a network that trains", found))
             }
         }
     }
+
+    /// Scores `network` on the *test* split, with its [`weights`](Self::weights).
+    ///
+    /// # Errors
+    /// As [`weights`](Self::weights).
+    pub fn test(&self, network: &Network) -> Result<Score> {
+        let weights = self.weights(network, "test")?;
+        self.executor.test(network, &weights, &self.data)
+    }
+}
+
+/// The seed of every child of `study`: the same for all, so that the same network is the same
+/// evaluation.
+pub fn child_seed(study: &Study) -> Seed {
+    study.seed().derive("child/0")
 }
 
 /// Writes `value` as JSON in one step: a reader sees the old file or the new one.

@@ -10,6 +10,7 @@
 mod attributes;
 mod canonical;
 mod cost;
+pub mod diagram;
 mod digest;
 mod graph;
 mod measure;

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use rhai::NativeCallContext;
 
 use super::Scripted;
+use super::export::Exports;
 use super::params::Params;
 use crate::data::DataPaths;
 use crate::error::Error;
@@ -49,6 +50,7 @@ struct State {
     space_rng: Mutex<StreamRng>,
     seed: Seed,
     controllers: Mutex<u64>,
+    exports: Mutex<Exports>,
 }
 
 impl Host {
@@ -66,6 +68,7 @@ impl Host {
             space_rng: Mutex::new(seed.stream("space")),
             seed,
             controllers: Mutex::new(0),
+            exports: Mutex::default(),
         }))
     }
 
@@ -141,6 +144,10 @@ impl Host {
         let seed = self.0.seed.derive(&format!("controller/{made}"));
         *made += 1;
         seed
+    }
+
+    pub(super) fn exports(&self) -> &Mutex<Exports> {
+        &self.0.exports
     }
 
     /// Ends the live line of a loop that was left early.

@@ -9,11 +9,12 @@ use rhai::{Array, Dynamic, Engine, FnPtr, Map, Module, NativeCallContext};
 use super::network::{nodes_of, whole};
 use super::options::Options;
 use super::{Host, Scripted, raise, raised_kind};
+use crate::child::Weights;
 use crate::data::Dataset;
 use crate::error::Error;
 use crate::evaluation::TrainingConfig;
 use crate::manager::{Evaluated, InProcess, ManagerConfig, NetworkManager};
-use crate::network::Node;
+use crate::network::{Network, Node};
 use crate::space::Actions;
 use crate::study::Trial;
 
@@ -232,8 +233,20 @@ impl Manager {
             }
             _ => None,
         };
-        let trial = self.0.manager.lock().record(evaluated, actions, value);
-        trial.map(Outcome::new).map_err(raise)
+        let mut manager = self.0.manager.lock();
+        let trial = manager.record(evaluated, actions, value).map_err(raise)?;
+        let host = Host::of(ctx)?;
+        let best = host.study().lock().best().map(|best| best.number);
+        if best == Some(trial.number) {
+            host.exports().lock().keep_best(manager.best());
+        }
+        Ok(Outcome::new(trial))
+    }
+
+    /// The trained weights of `network`, for `purpose`.
+    pub(super) fn weights(&self, network: &Network, purpose: &str) -> Scripted<Weights> {
+        let manager = self.0.manager.lock();
+        manager.weights(network, purpose).map_err(raise)
     }
 }
 

@@ -9,6 +9,7 @@ mod attributes;
 mod controller;
 mod data;
 mod diagnostic;
+mod export;
 mod host;
 mod manager;
 mod modules;
@@ -95,6 +96,7 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     data::register(&mut engine);
     network::register(&mut engine);
     ops::register(&mut engine);
+    export::register(&mut engine);
     manager::register(&mut engine);
     controller::register(&mut engine);
     study::register(&mut engine);

@@ -6,6 +6,7 @@
 mod devices;
 mod docs;
 mod errors;
+mod export;
 mod harness;
 mod layers;
 mod networks;
