@@ -184,22 +184,27 @@ impl Destination {
         let run = host.study().lock().file(EXPORTS);
         let in_run = run.is_some();
         let mut place = run.unwrap_or_else(|| host.folder().to_path_buf());
-        for part in relative
-            .components()
-            .chain([Component::Normal("src".as_ref())])
-        {
-            let target = place.clone();
+        let parts = relative.components().count();
+        // A crate has a folder inside that is written as well.
+        let inside = [Component::Normal("src".as_ref())];
+        let inside = inside.iter().filter(|_| format == Format::Burn).copied();
+        let mut target = place.clone();
+        for (depth, part) in relative.components().chain(inside).enumerate() {
             place.push(part);
+            if depth < parts {
+                target.clone_from(&place);
+            }
             if place.is_symlink() {
                 let found = format!("{}, which is a link", place.display());
                 return Err(Error::invalid("export", "a place of its own", found));
             }
-            if target.is_file() {
-                let found = format!("{}, which is a file", target.display());
+            let holds_files = depth + 1 < parts || format == Format::Burn;
+            if holds_files && place.is_file() {
+                let found = format!("{}, which is a file", place.display());
                 return Err(Error::invalid("export", "a folder", found));
             }
         }
-        place.pop();
+        let place = target;
         let again = host.exports().lock().written.contains(&place);
         Ok(Self {
             path: place,

@@ -26,14 +26,14 @@ pub use modules::Sources;
 pub use params::{Declared, Params, declared};
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
     BasicMathPackage, BasicStringPackage, BitFieldPackage, LanguageCorePackage, LogicPackage,
     MoreStringPackage, Package,
 };
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, OptimizationLevel, Position, Scope};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, OptimizationLevel, Position, Scope, Token};
 
 use crate::error::Error;
 
@@ -87,6 +87,7 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     BasicMapPackage::new().register_into_engine(&mut engine);
     BitFieldPackage::new().register_into_engine(&mut engine);
     refuse_sleep(&mut engine);
+    name_after_dot(&mut engine);
     // Rhai's `log` is this for floats only.
     engine.register_fn("log10", f64::log10);
     engine.register_fn("log10", |n: i64| (n as f64).log10());
@@ -131,6 +132,20 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     engine
 }
 
+/// Lets `export` be the name of a method: Rhai keeps the word for a statement of its own, which cannot
+/// follow a dot.
+fn name_after_dot(engine: &mut Engine) {
+    let after_dot = AtomicBool::new(false);
+    #[allow(deprecated)] // Rhai marks the call as volatile in form, not as on its way out.
+    engine.on_parse_token(move |token, _, _| {
+        let dot = matches!(token, Token::Period | Token::Elvis);
+        match (after_dot.swap(dot, Ordering::Relaxed), token) {
+            (true, Token::Export) => Token::Identifier(Box::new("export".into())),
+            (_, token) => token,
+        }
+    });
+}
+
 /// How deep expressions nest: enough for long chains of operations, and safe on the stack.
 const EXPRESSION_DEPTH: usize = 256;
 /// The same within functions.
@@ -168,6 +183,7 @@ pub fn compile(
 /// A [`Diagnostic`] at the place of the syntax error.
 pub fn parse(sources: &Sources, path: &Path, text: &str) -> Result<Vec<Declared>, Diagnostic> {
     let mut engine = Engine::new_raw();
+    name_after_dot(&mut engine);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, FUNCTION_DEPTH);
     compile(&engine, sources, path, text).map(|ast| declared(&ast))
 }

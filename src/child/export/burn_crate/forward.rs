@@ -94,6 +94,11 @@ fn resize_nearest(x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
     }
 }
 
+/// The widest line, as `rustfmt` has it.
+pub(super) const WIDTH: usize = 100;
+/// The longest element of a list that shares its line.
+const SHORT: usize = 10;
+
 /// The longest list of arguments that stands in one line, as `rustfmt` has it.
 const ARGUMENTS: usize = 60;
 /// How many values are added in one line.
@@ -346,6 +351,10 @@ fn concat(values: &[String]) -> String {
     let indent = " ".repeat(12);
     let parts = match list.len() <= ARGUMENTS {
         true => format!("vec![{list}]"),
+        // Short elements share lines, long ones do not.
+        false if values.iter().all(|value| value.len() <= SHORT) => {
+            format!("vec![\n{}{indent}]", fill(values, 16))
+        }
         false => {
             let lines: Vec<_> = values
                 .iter()
@@ -355,4 +364,25 @@ fn concat(values: &[String]) -> String {
         }
     };
     format!("Tensor::cat(\n{indent}{parts},\n{indent}1,\n        )")
+}
+
+/// Lines of `items` with a comma after each, `indent` wide on the left and as full as `rustfmt` fills
+/// them.
+pub(super) fn fill(items: &[impl AsRef<str>], indent: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for item in items {
+        let item = format!("{},", item.as_ref());
+        match lines.last_mut() {
+            Some(line) if indent + line.len() + 1 + item.len() <= WIDTH => {
+                line.push(' ');
+                line.push_str(&item);
+            }
+            _ => lines.push(item),
+        }
+    }
+    let margin = " ".repeat(indent);
+    lines
+        .iter()
+        .map(|line| format!("{margin}{line}\n"))
+        .collect()
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::forward::{Forward, Helper, forward};
+use super::forward::{Forward, Helper, WIDTH, fill, forward};
 use super::layers::{Layer, Layers};
 use crate::network::Network;
 
@@ -150,9 +150,13 @@ fn imports(layers: &Layers, forward: &Forward) -> String {
         .filter(|module| names.contains_key(module))
     {
         let names: Vec<&str> = names[module].iter().map(String::as_str).collect();
-        let _ = match names[..] {
-            [only] => writeln!(lines, "use {module}::{only};"),
-            _ => writeln!(lines, "use {module}::{{{}}};", names.join(", ")),
+        let line = match names[..] {
+            [only] => format!("use {module}::{only};"),
+            _ => format!("use {module}::{{{}}};", names.join(", ")),
+        };
+        let _ = match line.len() <= WIDTH {
+            true => writeln!(lines, "{line}"),
+            false => writeln!(lines, "use {module}::{{\n{}}};", fill(&names, 4)),
         };
     }
     lines + "use burn_store::{ModuleSnapshot, SafetensorsStore, SafetensorsStoreError};\n"
