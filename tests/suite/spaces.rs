@@ -77,6 +77,30 @@ fn every_row_of_nas_bench_macro_has_its_parameters_and_multiplications() {
 }
 
 #[test]
+fn an_enas_network_has_the_size_that_the_authors_code_gives_it() {
+    // Each of 12 layers the next operation, and every skip there is. The authors' classifier has no
+    // bias: 134,100 parameters.
+    let script = r#"
+        import "nas/enas_macro" as enas;
+        let ops = ["conv_3x3", "sep_conv_3x3", "conv_5x5", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3"];
+        let values = [];
+        for layer in 0..12 {
+            values.push(ops[layer % 6]);
+            let all = [];
+            for earlier in 0..layer { all.push(earlier); }
+            values.push(all);
+        }
+        let net = enas::network(enas::space().actions(values), #{});
+        print("counted: " + net.params + ", " + net.macs);
+    "#;
+    let place = Place::new();
+    place.write("count.rhai", script);
+    let ran = place.run(&["count.rhai", "-q"]);
+    ran.succeeded();
+    assert_eq!(ran.line("counted:"), "134110, 65012328");
+}
+
+#[test]
 fn the_searches_of_anchors_and_cells_run_on_real_images() {
     let small = [
         "-p",
