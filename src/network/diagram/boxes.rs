@@ -1,6 +1,7 @@
 //! What a diagram shows as one box: an operation with what is done to each of its elements after it,
 //! such as convolution, normalisation, activation. Knows nothing of places and pictures.
 
+use crate::network::summary::grouped;
 use crate::network::{Network, NetworkNode, Op};
 
 /// One box of a diagram.
@@ -19,14 +20,14 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// The shape and the parameters in a line: "16×32×32 · 448 parameters".
+    /// The shape and the parameters in a line: "16×32×32 · 4,640 parameters".
     pub fn facts(&self) -> String {
         let sides: Vec<_> = self.shape.iter().map(usize::to_string).collect();
         let shape = sides.join("×");
         match self.params {
             0 => shape,
             1 => format!("{shape} · 1 parameter"),
-            params => format!("{shape} · {params} parameters"),
+            params => format!("{shape} · {} parameters", grouped(params)),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::boxes::{Block, blocks};
 use super::layout::{Item, Line, layout};
 use crate::error::Result;
+use crate::network::summary::grouped;
 use crate::network::{Network, Op};
 
 /// The width of a character of the monospaced font at its size.
@@ -43,8 +44,8 @@ pub fn svg(network: &Network) -> Result<String> {
     let about = format!(
         "Network {}: {} parameters, {} multiply-accumulates",
         network.digest().short(),
-        network.params(),
-        network.macs()
+        grouped(network.params()),
+        grouped(network.macs())
     );
     let mut text = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
