@@ -167,6 +167,18 @@ fn residual() -> Network {
     Network::from_output(&x).unwrap()
 }
 
+/// More layers than one struct has.
+fn deep() -> Network {
+    let plain = Conv2dOptions::default();
+    let mut x = stem(&[1, 4, 4]);
+    for _ in 0..24 {
+        let y = x.conv2d(8, [3, 3], &plain).unwrap();
+        let y = y.batch_norm(&BatchNormOptions::default()).unwrap();
+        x = x.add(&y.activation(Activation::Tanh)).unwrap();
+    }
+    head(&[x])
+}
+
 /// Weights without a zero or a one that would hide a mistake, as if the network were trained.
 fn weights(network: &Network, folder: &Path) -> Weights {
     let mut rng = Seed(5).stream("weights");
@@ -309,6 +321,7 @@ fn exported_crates_compile_and_predict_what_the_library_predicts() {
         ("export-windows", windows()),
         ("export-elements", elements()),
         ("export-residual", residual()),
+        ("export-deep", deep()),
     ]
     .map(|(name, network)| export(name, &network, &folder));
     build(&folder, &crates);
@@ -332,6 +345,7 @@ fn the_code_is_formatted_as_rustfmt_has_it() {
         ("export-windows", windows()),
         ("export-elements", elements()),
         ("export-residual", residual()),
+        ("export-deep", deep()),
     ] {
         let exported = export(name, &network, folder.path());
         for file in ["src/main.rs", "src/lib.rs"] {

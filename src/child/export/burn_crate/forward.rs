@@ -199,9 +199,9 @@ impl<'a> Writer<'a> {
     /// Writes the statements that give the value of `index` the name `name`.
     fn write(&mut self, index: usize, name: &str, values: &[String]) {
         let node = &self.nodes[index];
-        let field = self.layers.field(index);
+        let layer = self.layers.path(index);
         let x = values.first().map_or("", String::as_str);
-        let applied = || format!("self.{field}.forward({x})");
+        let applied = || format!("self.{layer}.forward({x})");
         let flat = node.shape.len() == 1;
         let expression = match &node.op {
             Op::Input { .. } | Op::Dropout { .. } | Op::DropPath(_) => x.to_string(),
@@ -232,7 +232,7 @@ impl<'a> Writer<'a> {
             Op::Flatten => format!("{x}.flatten(1, 3)"),
             Op::LayerNorm { .. } if flat => applied(),
             Op::LayerNorm { .. } => {
-                let call = format!("norm_channels(&self.{field}, {x})");
+                let call = format!("norm_channels(&self.{layer}, {x})");
                 self.helped(Helper::NormChannels, call)
             }
             Op::Activation(activation) => self.activation(*activation, x),
@@ -256,7 +256,7 @@ impl<'a> Writer<'a> {
                 let (bottom, right) = (top + node.shape[1], left + node.shape[2]);
                 format!("{x}.slice(s![.., .., {top}..{bottom}, {left}..{right}])")
             }
-            Op::Resize { .. } if !field.is_empty() => applied(),
+            Op::Resize { .. } if !layer.is_empty() => applied(),
             Op::Resize { size, .. } => self.helped(
                 Helper::ResizeNearest,
                 format!("resize_nearest({x}, {size:?})"),

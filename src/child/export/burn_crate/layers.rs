@@ -10,10 +10,16 @@ use crate::network::{
     BatchNorm, Conv2d, Interpolation, Network, NetworkNode, Op, Padding, Pool2d, same_padding,
 };
 
+/// The most layers of one struct. What Burn derives for a struct takes a compiler more than twice as
+/// long for twice the fields: minutes for 500.
+const PART: usize = 40;
+
 /// A field of the module.
 pub(super) struct Layer {
     /// The field's name: "conv1".
     pub field: String,
+    /// Where it is in the model: "conv1", or "part2.conv1" in a model of several parts.
+    pub path: String,
     /// Its type in `burn::nn`: "Conv2d".
     pub kind: &'static str,
     /// What makes it, as a chain of calls: `Conv2dConfig::new([3, 16], [3, 3])` and so on.
@@ -42,17 +48,35 @@ impl Layers {
                 let count = counts.entry(name).or_default();
                 *count += 1;
                 let field = format!("{name}{count}");
-                layers.all.push(Layer { field, kind, made });
+                layers.all.push(Layer {
+                    path: field.clone(),
+                    field,
+                    kind,
+                    made,
+                });
                 layers.all.len() - 1
             });
             layers.of_node.push(layer);
         }
+        if layers.all.len() > PART {
+            for (index, layer) in layers.all.iter_mut().enumerate() {
+                layer.path = format!("part{}.{}", index / PART + 1, layer.field);
+            }
+        }
         layers
     }
 
-    /// The field of a node's layer; empty for a node without one.
-    pub fn field(&self, node: usize) -> &str {
-        self.of_node[node].map_or("", |layer| &self.all[layer].field)
+    /// The layers of each part of the model, in order; a model of few layers has no parts.
+    pub fn parts(&self) -> Vec<&[Layer]> {
+        match self.all.len() > PART {
+            true => self.all.chunks(PART).collect(),
+            false => Vec::new(),
+        }
+    }
+
+    /// Where in the model a node's layer is; empty for a node without one.
+    pub fn path(&self, node: usize) -> &str {
+        self.of_node[node].map_or("", |layer| &self.all[layer].path)
     }
 
     /// `weights` under the names that Burn's modules give them: "conv1.weight", "batch_norm1.gamma".
@@ -73,7 +97,7 @@ impl Layers {
                     .arrays()
                     .get(&parameters::name(index, &node.op, part));
                 if let Some(array) = array {
-                    arrays.insert(format!("{}.{named}", self.field(index)), array.clone());
+                    arrays.insert(format!("{}.{named}", self.path(index)), array.clone());
                 }
             }
         }

@@ -11,16 +11,22 @@ use crate::network::Network;
 /// The longest chain of calls that stands in one line, as `rustfmt` has it.
 const CHAIN: usize = 60;
 
+/// What is said of a model in parts.
+const PARTS: &str = "\
+///
+/// The layers are in parts: to derive a module of hundreds of fields takes a compiler minutes.
+";
+
 /// The text of `src/model.rs`.
 pub(super) fn source(network: &Network, layers: &Layers) -> String {
     let forward = forward(network, layers);
     let [channels, height, width] = image(network);
     let classes = network.shape().first().copied().unwrap_or(0);
-    let fields = layers.all.iter().map(|layer| {
-        let Layer { field, kind, .. } = layer;
-        format!("    {field}: {kind},\n")
-    });
-    let made = layers.all.iter().map(made);
+    let parts = layers.parts();
+    let (fields, made) = match parts.len() {
+        0 => (declared(&layers.all), made(&layers.all)),
+        count => (1..=count).map(part).unzip(),
+    };
     let mut text = format!(
         "\
 //! The network: layers, forward pass, and the loading of its weights.
@@ -29,7 +35,7 @@ use std::path::Path;
 
 {imports}
 /// A network from `[batch, {channels}, {height}, {width}]` images to `[batch, {classes}]` logits.
-#[derive(Module, Debug)]
+{why}#[derive(Module, Debug)]
 pub struct Model {{
 {fields}}}
 
@@ -70,10 +76,12 @@ impl Model {{
 }}
 ",
         imports = imports(layers, &forward),
-        fields = fields.collect::<String>(),
-        made = made.collect::<String>(),
+        why = if parts.is_empty() { "" } else { PARTS },
         body = forward.body,
     );
+    for (index, layers) in parts.into_iter().enumerate() {
+        text.push_str(&part_source(index + 1, layers));
+    }
     for helper in &forward.helpers {
         text.push('\n');
         text.push_str(helper.source());
@@ -86,17 +94,52 @@ pub(super) fn image(network: &Network) -> [usize; 3] {
     network.input_shape().try_into().unwrap_or_default()
 }
 
-/// A field's value, in one line or with a line for each call.
-fn made(layer: &Layer) -> String {
-    let Layer { field, made, .. } = layer;
-    let line = made.join(".");
-    match line.len() <= CHAIN {
-        true => format!("            {field}: {line},\n"),
-        false => {
-            let lines = made.join("\n                .");
-            format!("            {field}: {lines},\n")
+/// The field of the part with a number, and its value.
+fn part(number: usize) -> (String, String) {
+    (
+        format!("    part{number}: Part{number},\n"),
+        format!("            part{number}: Part{number}::new(device),\n"),
+    )
+}
+
+/// The struct of a part of a large model.
+fn part_source(number: usize, layers: &[Layer]) -> String {
+    let (fields, made) = (declared(layers), made(layers));
+    format!(
+        "
+#[derive(Module, Debug)]
+struct Part{number} {{
+{fields}}}
+
+impl Part{number} {{
+    fn new(device: &Device) -> Self {{
+        Self {{
+{made}        }}
+    }}
+}}
+"
+    )
+}
+
+/// The fields of `layers`.
+fn declared(layers: &[Layer]) -> String {
+    let field = |Layer { field, kind, .. }: &Layer| format!("    {field}: {kind},\n");
+    layers.iter().map(field).collect()
+}
+
+/// The fields' values, each in one line or with a line for each call.
+fn made(layers: &[Layer]) -> String {
+    let value = |Layer { field, made, .. }: &Layer| {
+        let line = made.join(".");
+        match line.len() <= CHAIN {
+            true => format!("            {field}: {line},\n"),
+            false => {
+                let lines = made.join("\n                .");
+                format!("            {field}: {lines},\n")
+            }
         }
-    }
+    };
+    layers.iter().map(value).collect()
 }
 
 /// The `use` lines, each name that is used and no other, in `rustfmt`'s order.
