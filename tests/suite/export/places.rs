@@ -97,3 +97,37 @@ fn without_a_run_nothing_is_overwritten() {
     assert_eq!(place.read("net.json"), "mine");
     assert!(place.read("new.json").contains("\"dense\""));
 }
+
+#[test]
+fn the_best_network_leaves_a_script_with_its_trained_weights() {
+    let script = r#"
+        let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
+        let best = input([1, 8, 8]).conv2d(8, 3).relu().flatten().dense(10);
+        let other = input([1, 8, 8]).global_avg_pool().dense(10);
+        manager.evaluate([other, best]);
+        best.export("best.safetensors");
+        manager.export(other, "other.safetensors");
+        other.export("untrained.safetensors");
+    "#;
+    let kept = Place::new();
+    kept.write("search.rhai", script);
+    let ran = kept.run(&["search.rhai", "-q", "--out", "run"]);
+    ran.succeeded();
+    let file = |name: &str| fs::read(kept.path(&format!("run/{name}.safetensors"))).unwrap();
+    assert!(file("exports/best") == file("best"));
+    assert!(file("exports/other") != file("exports/untrained"));
+    // A session without a run's folder has the same weights at hand.
+    let typed = Place::new();
+    let session = typed.run_text(script);
+    for name in ["best", "other", "untrained"] {
+        let here = fs::read(typed.path(&format!("{name}.safetensors"))).unwrap();
+        assert!(here == file(&format!("exports/{name}")), "{name}");
+    }
+    for said in [ran.stderr, session.stderr] {
+        assert_eq!(said.matches("untrained weights").count(), 1, "{said}");
+        assert!(
+            said.contains("warning: untrained.safetensors has"),
+            "{said}"
+        );
+    }
+}
