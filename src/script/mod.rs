@@ -97,6 +97,7 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     data::register(&mut engine);
     network::register(&mut engine);
     ops::register(&mut engine);
+    options::register(&mut engine);
     export::register(&mut engine);
     manager::register(&mut engine);
     controller::register(&mut engine);

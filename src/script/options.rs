@@ -1,11 +1,47 @@
 //! Option maps: from a script's `#{…}` to a typed configuration with clear errors.
 
-use rhai::Map;
+use rhai::plugin::*;
+use rhai::{Dynamic, Engine, Map};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::{Scripted, raise};
 use crate::error::Error;
+
+pub(super) fn register(engine: &mut Engine) {
+    engine.register_global_module(exported_module!(recipes).into());
+}
+
+#[export_module]
+mod recipes {
+    /// The options of a recipe: those given, and the defaults of the others. An option that has no
+    /// default is an error that names the nearest that has; `()` as a default marks one that must be
+    /// given.
+    ///
+    /// ```rhai
+    /// fn search(options) {
+    ///     let options = with_defaults(options, #{ trials: (), filters: 32 });
+    ///     print(options.trials + " " + options.filters);
+    /// }
+    /// search(#{ trials: 5 });   // 5 32
+    /// ```
+    #[rhai_fn(return_raw)]
+    pub fn with_defaults(given: Map, defaults: Map) -> Scripted<Map> {
+        let names = || defaults.keys().map(ToString::to_string);
+        if let Some(name) = given.keys().find(|name| !defaults.contains_key(*name)) {
+            return Err(raise(Error::unknown("option", name.as_str(), names())));
+        }
+        let mut options = defaults.clone();
+        options.extend(given);
+        match options.iter().find(|(_, value)| value.is_unit()) {
+            Some((name, _)) => {
+                let what = format!("option '{name}'");
+                Err(raise(Error::invalid(what, "a value", "none")))
+            }
+            None => Ok(options),
+        }
+    }
+}
 
 /// The options of one call.
 pub(super) struct Options {
