@@ -1,7 +1,7 @@
 //! Option maps: from a script's `#{…}` to a typed configuration with clear errors.
 
 use rhai::plugin::*;
-use rhai::{Dynamic, Engine, Map};
+use rhai::{Engine, Map};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
