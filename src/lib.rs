@@ -2,6 +2,7 @@
 //! `docs/ARCHITECTURE.md`.
 
 pub mod arrays;
+pub(crate) mod buffers;
 pub mod child;
 pub mod cli;
 pub mod controller;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use super::kernels::Act;
 use super::ops::{self, Values};
 use super::parameters::{self, Parameters, Request, Running};
 use super::weights::Weights;
@@ -32,6 +33,8 @@ struct Step {
     reads: Vec<(usize, bool)>,
     /// Which of the parameters of its kind are this step's.
     slot: usize,
+    /// The activation after it that the step applies itself.
+    act: Act,
 }
 
 impl Child {
@@ -91,8 +94,9 @@ impl Child {
     /// The logits `[batch, classes]` of `images`, `[batch, channels, height, width]`: dropout is off,
     /// and batch normalisations use their running statistics.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let norm = |x, slot: usize, norm: &_| {
-            ops::batch_norm(x, &self.parameters.norms[slot], &self.running[slot], norm)
+        let norm = |x, slot: usize, norm: &_, act| {
+            let (weights, running) = (&self.parameters.norms[slot], &self.running[slot]);
+            ops::batch_norm(x, weights, running, norm, act)
         };
         run(&self.steps, &self.parameters, images, norm, |x, _| x)
     }
@@ -112,8 +116,8 @@ impl Child {
             steps,
         } = self;
         let norms = &parameters.norms;
-        let norm = |x, slot: usize, norm: &_| {
-            ops::batch_norm_train(x, &norms[slot], &mut running[slot], norm)
+        let norm = |x, slot: usize, norm: &_, act| {
+            ops::batch_norm_train(x, &norms[slot], &mut running[slot], norm, act)
         };
         run(steps, parameters, images, norm, |x, op| match op {
             Op::Dropout { rate } => ops::dropout(x, *rate, dropout),
@@ -183,12 +187,25 @@ impl Child {
 /// The steps of `network`, one for each node.
 fn steps(network: &Network) -> Vec<Step> {
     let nodes = network.nodes();
+    let mut readers = vec![0; nodes.len()];
     let mut last_reader = vec![usize::MAX; nodes.len()];
     for (index, node) in nodes.iter().enumerate() {
         for &input in &node.inputs {
+            readers[input] += 1;
             last_reader[input] = index;
         }
     }
+    // What an operation applies itself is one pass over the activations less.
+    let act = |index: usize| match (&nodes[index].op, nodes.get(last_reader[index])) {
+        (
+            Op::Conv2d(_) | Op::BatchNorm(_) | Op::Add,
+            Some(NetworkNode {
+                op: Op::Activation(activation),
+                ..
+            }),
+        ) if readers[index] == 1 => ops::fused(*activation),
+        _ => None,
+    };
     let (mut convs, mut denses, mut norms, mut scales) = (0, 0, 0, 0);
     let take = |count: &mut usize| std::mem::replace(count, *count + 1);
     let step = |(index, node): (usize, &NetworkNode)| Step {
@@ -208,6 +225,7 @@ fn steps(network: &Network) -> Vec<Step> {
             Op::LayerNorm { .. } | Op::GroupNorm { .. } => take(&mut scales),
             _ => 0,
         },
+        act: act(index).unwrap_or_default(),
     };
     nodes.iter().enumerate().map(step).collect()
 }
@@ -217,7 +235,7 @@ fn run(
     steps: &[Step],
     parameters: &Parameters,
     images: Tensor<4>,
-    mut norm: impl FnMut(Values, usize, &BatchNorm) -> Values,
+    mut norm: impl FnMut(Values, usize, &BatchNorm, Act) -> Values,
     mut dropped: impl FnMut(Values, &Op) -> Values,
 ) -> Tensor<2> {
     // Where an activation was let go, the images stand in: they are alive anyway.
@@ -235,7 +253,8 @@ fn run(
         let value = match (&step.op, inputs.pop()) {
             (Op::Input { .. }, _) | (_, None) => images.clone(),
             (Op::Conv2d(conv), Some(x)) => {
-                Values::Image(ops::conv2d(x.image(), &parameters.convs[step.slot], conv))
+                let weights = &parameters.convs[step.slot];
+                Values::Image(ops::conv2d(x.image(), weights, conv, step.act))
             }
             (Op::ConvTranspose2d(conv), Some(x)) => {
                 let weights = &parameters.convs[step.slot];
@@ -248,7 +267,7 @@ fn run(
             (Op::Dense(_), Some(x)) => {
                 Values::Flat(ops::dense(x.flat(), &parameters.denses[step.slot]))
             }
-            (Op::BatchNorm(attributes), Some(x)) => norm(x, step.slot, attributes),
+            (Op::BatchNorm(attributes), Some(x)) => norm(x, step.slot, attributes, step.act),
             (Op::LayerNorm { epsilon }, Some(x)) => {
                 ops::layer_norm(x, &parameters.scales[step.slot], *epsilon)
             }
@@ -256,13 +275,11 @@ fn run(
                 ops::group_norm(x, &parameters.scales[step.slot], *groups, *epsilon)
             }
             (op @ (Op::Dropout { .. } | Op::DropPath(_)), Some(x)) => dropped(x, op),
+            (Op::Activation(_), Some(x)) if steps[step.reads[0].0].act != Act::Identity => x,
             (Op::Activation(activation), Some(x)) => ops::activation(x, *activation),
             (Op::Add, Some(last)) => {
                 inputs.push(last);
-                inputs
-                    .into_iter()
-                    .reduce(ops::add)
-                    .unwrap_or(images.clone())
+                ops::add(inputs, step.act)
             }
             (Op::Multiply, Some(b)) => match inputs.pop() {
                 Some(a) => ops::multiply(a, b),

@@ -9,6 +9,7 @@ pub mod export;
 mod forward;
 mod guard;
 mod initial;
+mod kernels;
 mod latency;
 mod loss;
 mod ops;
@@ -23,6 +24,7 @@ mod weights;
 mod tests;
 
 pub use forward::Child;
+pub use kernels::with_burn_operations;
 pub use latency::latency;
 pub use parameters::Parameters;
 pub use score::{Score, score};

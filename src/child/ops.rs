@@ -1,4 +1,5 @@
-//! Each operation as Burn computes it, on a batch. Knows attributes and tensors, not graphs.
+//! Each operation on a batch: by the kernels where they serve, else by Burn. Knows attributes and
+//! tensors, not graphs.
 
 use burn::module::Param;
 use burn::tensor::ops::{
@@ -7,6 +8,7 @@ use burn::tensor::ops::{
 use burn::tensor::{Device, Tensor, TensorData, activation, module};
 
 use super::initial::unit;
+use super::kernels::{self, Act, Function, Geometry};
 use super::parameters::{Conv, Dense, Norm, Running};
 use crate::network::{
     self, Activation, BatchNorm, Conv2d, DropPath, DropSchedule, Interpolation, Padding, Pool2d,
@@ -54,16 +56,51 @@ macro_rules! each_rank {
     };
 }
 
+/// The activation that an operation applies to its own result, if it is one of those.
+pub(super) fn fused(activation: Activation) -> Option<Act> {
+    match activation {
+        Activation::Relu => Some(Act::Relu),
+        Activation::Relu6 => Some(Act::Relu6),
+        _ => None,
+    }
+}
+
+/// An activation where Burn computed what it belongs to.
+fn then<const D: usize>(x: Tensor<D>, act: Act) -> Tensor<D> {
+    match act {
+        Act::Identity => x,
+        Act::Relu => activation::relu(x),
+        Act::Relu6 => x.clamp(0.0, 6.0),
+    }
+}
+
 /// A convolution: the one place that computes it.
-pub(super) fn conv2d(x: Tensor<4>, weights: &Conv, conv: &Conv2d) -> Tensor<4> {
+pub(super) fn conv2d(x: Tensor<4>, weights: &Conv, conv: &Conv2d, act: Act) -> Tensor<4> {
+    let weight = weights.weight.val();
     let bias = weights.bias.as_ref().map(Param::val);
+    let padding = padding(&x, conv.padding, conv.kernel, conv.stride, conv.dilation);
+    if kernels::serve(&x) {
+        let [batch, channels, height, width] = x.dims();
+        let geometry = Geometry {
+            batch,
+            input: [height, width],
+            channels,
+            filters: conv.filters,
+            kernel: conv.kernel,
+            stride: conv.stride,
+            dilation: conv.dilation,
+            padding,
+            groups: conv.groups,
+        };
+        return kernels::conv2d(x, weight, bias, geometry, act);
+    }
     let options = ConvOptions {
         stride: conv.stride,
-        padding: padding(&x, conv.padding, conv.kernel, conv.stride, conv.dilation),
+        padding,
         dilation: conv.dilation,
         groups: conv.groups,
     };
-    module::conv2d(x, weights.weight.val(), bias, options)
+    then(module::conv2d(x, weight, bias, options), act)
 }
 
 /// A transposed convolution. Burn pads both ends alike, so what `"same"` leaves out is cut off after.
@@ -95,10 +132,14 @@ pub(super) fn conv_transpose2d(x: Tensor<4>, weights: &Conv, conv: &Conv2d) -> T
 }
 
 pub(super) fn max_pool2d(x: Tensor<4>, pool: &Pool2d) -> Tensor<4> {
+    let window = window(&x, pool);
+    if kernels::serve(&x) {
+        return kernels::max_pool2d(x, window);
+    }
     let options = MaxPoolOptions {
         kernel_size: pool.kernel,
         stride: pool.stride,
-        padding: padding(&x, pool.padding, pool.kernel, pool.stride, [1, 1]),
+        padding: window.padding,
         dilation: [1, 1],
         ceil_mode: false,
     };
@@ -106,18 +147,41 @@ pub(super) fn max_pool2d(x: Tensor<4>, pool: &Pool2d) -> Tensor<4> {
 }
 
 pub(super) fn avg_pool2d(x: Tensor<4>, pool: &Pool2d) -> Tensor<4> {
+    let window = window(&x, pool);
+    if kernels::serve(&x) {
+        return kernels::avg_pool2d(x, window);
+    }
     let options = AvgPoolOptions {
         kernel_size: pool.kernel,
         stride: pool.stride,
-        padding: padding(&x, pool.padding, pool.kernel, pool.stride, [1, 1]),
+        padding: window.padding,
         count_include_pad: false,
         ceil_mode: false,
     };
     module::avg_pool2d(x, options)
 }
 
+/// The windows of a pooling of `x`.
+fn window(x: &Tensor<4>, pool: &Pool2d) -> Geometry {
+    let [batch, channels, height, width] = x.dims();
+    Geometry {
+        batch,
+        input: [height, width],
+        channels,
+        filters: channels,
+        kernel: pool.kernel,
+        stride: pool.stride,
+        dilation: [1, 1],
+        padding: padding(x, pool.padding, pool.kernel, pool.stride, [1, 1]),
+        groups: channels,
+    }
+}
+
 /// `[batch, channels, height, width]` to `[batch, channels]`.
 pub(super) fn global_avg_pool(x: Tensor<4>) -> Tensor<2> {
+    if kernels::serve(&x) {
+        return kernels::global_avg_pool(x);
+    }
     let [batch, channels, height, width] = x.dims();
     let mean = x.reshape([batch, channels, height * width]).mean_dim(2);
     mean.reshape([batch, channels])
@@ -132,10 +196,24 @@ pub(super) fn dense(x: Tensor<2>, weights: &Dense) -> Tensor<2> {
 }
 
 /// Normalises by the running statistics.
-pub(super) fn batch_norm(x: Values, weights: &Norm, running: &Running, norm: &BatchNorm) -> Values {
+pub(super) fn batch_norm(
+    x: Values,
+    weights: &Norm,
+    running: &Running,
+    norm: &BatchNorm,
+    act: Act,
+) -> Values {
     let Running { mean, variance } = running.clone();
     let (scale, shift) = (weights.weight.val(), weights.bias.val());
-    each_rank!(x, x => module::batch_norm(x, scale, shift, mean, variance, norm.epsilon))
+    each_rank!(x, x => {
+        if kernels::serve(&x) && !x.device().is_autodiff() {
+            let factor = scale.div(variance.add_scalar(norm.epsilon).sqrt());
+            let summand = shift.sub(mean.mul(factor.clone()));
+            kernels::affine(x, factor, summand, act)
+        } else {
+            then(module::batch_norm(x, scale, shift, mean, variance, norm.epsilon), act)
+        }
+    })
 }
 
 /// Normalises by the statistics of the batch, and blends them into the running ones. The variance is
@@ -145,6 +223,7 @@ pub(super) fn batch_norm_train(
     weights: &Norm,
     running: &mut Running,
     norm: &BatchNorm,
+    act: Act,
 ) -> Values {
     let (scale, shift) = (weights.weight.val(), weights.bias.val());
     let mut blend = |mean: Tensor<1>, variance: Tensor<1>| {
@@ -158,9 +237,15 @@ pub(super) fn batch_norm_train(
         };
     };
     each_rank!(x, x => {
-        let result = module::batch_norm_train(x, scale, shift, norm.epsilon);
-        blend(result.mean, result.variance);
-        result.output
+        if kernels::serve(&x) {
+            let (y, mean, variance) = kernels::batch_norm(x, scale, shift, norm.epsilon as f32, act);
+            blend(mean, variance);
+            y
+        } else {
+            let result = module::batch_norm_train(x, scale, shift, norm.epsilon);
+            blend(result.mean, result.variance);
+            then(result.output, act)
+        }
     })
 }
 
@@ -229,13 +314,18 @@ pub(super) fn drop_path(x: Values, drop: &DropPath, progress: f64, rng: &mut Str
         shape[1..].fill(1);
         let draw = |_| if f64::from(unit(rng)) < rate { 0.0 } else { scale };
         let mask: Vec<f32> = (0..shape[0]).map(draw).collect();
-        let device: Device = x.device();
-        x.mul(Tensor::from_data(TensorData::new(mask, shape), &device))
+        if kernels::serve(&x) {
+            kernels::scale_images(x, mask)
+        } else {
+            let device: Device = x.device();
+            x.mul(Tensor::from_data(TensorData::new(mask, shape), &device))
+        }
     })
 }
 
 pub(super) fn activation(x: Values, activation: Activation) -> Values {
     each_rank!(x, x => match activation {
+        _ if kernels::serve(&x) => kernels::function(x, function(activation)),
         Activation::Relu => activation::relu(x),
         Activation::Gelu => activation::gelu(x),
         Activation::Silu => activation::silu(x),
@@ -247,14 +337,37 @@ pub(super) fn activation(x: Values, activation: Activation) -> Values {
     })
 }
 
+/// The kernel of an activation.
+fn function(activation: Activation) -> Function {
+    match activation {
+        Activation::Relu => Function::Relu,
+        Activation::Gelu => Function::Gelu,
+        Activation::Silu => Function::Silu,
+        Activation::Tanh => Function::Tanh,
+        Activation::Sigmoid => Function::Sigmoid,
+        Activation::Relu6 => Function::Relu6,
+        Activation::HardSigmoid => Function::HardSigmoid,
+        Activation::HardSwish => Function::HardSwish,
+    }
+}
+
 fn hard_sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     x.div_scalar(6.0).add_scalar(0.5).clamp(0.0, 1.0)
 }
 
-pub(super) fn add(a: Values, b: Values) -> Values {
-    match (a, b) {
-        (Values::Image(a), Values::Image(b)) => Values::Image(a.add(b)),
-        (a, b) => Values::Flat(a.flat().add(b.flat())),
+/// The sum of equal shapes.
+pub(super) fn add(parts: Vec<Values>, act: Act) -> Values {
+    fn sum<const D: usize>(parts: Vec<Tensor<D>>, act: Act) -> Tensor<D> {
+        if kernels::serve(&parts[0]) {
+            return kernels::add(parts, act);
+        }
+        let mut parts = parts.into_iter();
+        let first = parts.next().map(|first| parts.fold(first, Tensor::add));
+        then(first.unwrap_or_else(|| unreachable!("a sum has a part")), act)
+    }
+    match parts.iter().all(|part| matches!(part, Values::Image(_))) {
+        true => Values::Image(sum(parts.into_iter().map(Values::image).collect(), act)),
+        false => Values::Flat(sum(parts.into_iter().map(Values::flat).collect(), act)),
     }
 }
 
@@ -262,7 +375,16 @@ pub(super) fn add(a: Values, b: Values) -> Values {
 pub(super) fn multiply(a: Values, b: Values) -> Values {
     match (a, b) {
         (Values::Flat(a), Values::Flat(b)) => Values::Flat(a.mul(b)),
-        (a, b) => Values::Image(a.image().mul(b.image())),
+        (a, b) => {
+            let (a, b) = (a.image(), b.image());
+            let is_gate = |x: &Tensor<4>| x.dims()[2..] == [1, 1];
+            let (image, factors) = if is_gate(&a) { (b, a) } else { (a, b) };
+            if kernels::serve(&image) && is_gate(&factors) {
+                Values::Image(kernels::gate(image, factors))
+            } else {
+                Values::Image(image.mul(factors))
+            }
+        }
     }
 }
 
@@ -273,10 +395,11 @@ pub(super) fn concat(parts: Vec<Values>) -> Values {
             1,
         ))
     } else {
-        Values::Image(Tensor::cat(
-            parts.into_iter().map(Values::image).collect(),
-            1,
-        ))
+        let parts: Vec<_> = parts.into_iter().map(Values::image).collect();
+        Values::Image(match kernels::serve(&parts[0]) {
+            true => kernels::concat(parts),
+            false => Tensor::cat(parts, 1),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::harness::repository;
 
 /// Files at the root that every room may use, but for [`PURE`].
-const ROOT: &[&str] = &["error", "seed", "arrays"];
+const ROOT: &[&str] = &["error", "seed", "arrays", "buffers"];
 
 /// Rooms of pure data: of the root they use errors and seeds alone, and they know no tensors.
 const PURE: &[&str] = &["network", "space", "evaluation"];
@@ -67,6 +67,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("space", &[]),
     ("device", &[]),
     ("arrays", &[]),
+    ("buffers", &[]),
     ("seed", &[]),
     ("error", &[]),
 ];
@@ -133,7 +134,7 @@ fn violations(room: &str, source: &str) -> Vec<String> {
         return vec![format!("the room '{room}' has no row in the table")];
     };
     let code = code(source);
-    let root = |name: &str| ROOT.contains(&name) && !(name == "arrays" && PURE.contains(&room));
+    let root = |name: &str| ROOT.contains(&name) && !(["arrays", "buffers"].contains(&name) && PURE.contains(&room));
     let mut found = Vec::new();
     for used in named_after(&code, "crate::") {
         // The crate's own `Error` and `Result` are those of `error`; the rest are macros.

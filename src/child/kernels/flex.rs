@@ -1,0 +1,330 @@
+//! Each kernel and its gradients on the tensors of the flex backend: shapes, memory and its order.
+//! Knows nothing of autodiff; the arithmetic is `cpu`'s.
+
+use burn::backend::{Flex, TensorMetadata};
+use burn::tensor::{DType, Shape};
+use burn_flex::{FlexTensor, Layout};
+
+use super::cpu::{Act, Geometry, conv, elementwise, norm, pool, softmax};
+use super::Kernel;
+use super::extension::Compute;
+use crate::buffers;
+
+/// Which inputs and results of a kernel its gradients need.
+#[derive(Default)]
+pub(super) struct Keeps {
+    pub inputs: [bool; 4],
+    pub outputs: [bool; 3],
+}
+
+impl Kernel {
+    /// What the backward pass will ask for.
+    pub(super) fn keeps(&self) -> Keeps {
+        let clips = |act: &Act| *act != Act::Identity;
+        let (inputs, outputs): (&[bool], &[bool]) = match self {
+            Self::Conv2d(_, act) => (&[true, true], &[clips(act)]),
+            Self::MaxPool2d(_) => (&[true], &[true]),
+            Self::BatchNorm(_, act) => (&[true, true], &[clips(act), true, true]),
+            Self::Function(function) => (&[function.needs_input()], &[!function.needs_input()]),
+            Self::Add(act) => (&[], &[clips(act)]),
+            Self::Gate => (&[true, true], &[]),
+            Self::CrossEntropy(..) => (&[true], &[]),
+            Self::AvgPool2d(_)
+            | Self::GlobalAvgPool(_)
+            | Self::Affine(_)
+            | Self::Concat(_)
+            | Self::ScaleImages(_) => (&[], &[]),
+        };
+        let mut keeps = Keeps::default();
+        keeps.inputs[..inputs.len()].copy_from_slice(inputs);
+        keeps.outputs[..outputs.len()].copy_from_slice(outputs);
+        keeps
+    }
+}
+
+impl Compute for Flex {
+    fn forward(kernel: &Kernel, inputs: Vec<FlexTensor>) -> Vec<FlexTensor> {
+        let x = &last(&inputs[0]);
+        let array = |i: usize| dense(&inputs[i]);
+        let y = match kernel {
+            Kernel::Conv2d(geometry, act) => {
+                let (weight, bias) = (array(1), inputs.get(2).map(dense));
+                let bias = bias.as_ref().map(values);
+                images(geometry, |y| {
+                    conv::forward(geometry, values(x), values(&weight), bias, *act, y);
+                })
+            }
+            Kernel::MaxPool2d(geometry) => {
+                images(geometry, |y| pool::max_forward(geometry, values(x), y))
+            }
+            Kernel::AvgPool2d(geometry) => {
+                images(geometry, |y| pool::average_forward(geometry, values(x), y))
+            }
+            Kernel::GlobalAvgPool([height, width]) => {
+                let (batch, channels) = (x.shape()[0], channels(x));
+                fresh(&[batch, channels], |y| {
+                    pool::global_forward(batch, height * width, channels, values(x), y);
+                })
+            }
+            Kernel::BatchNorm(epsilon, act) => {
+                let (scale, shift) = (array(1), array(2));
+                let side = [channels(x)];
+                let (mut mean, mut variance) = (buffers::take(side[0]), buffers::take(side[0]));
+                let y = like(x, |y| {
+                    norm::forward_train(
+                        values(x),
+                        values(&scale),
+                        values(&shift),
+                        *epsilon,
+                        *act,
+                        y,
+                        &mut mean,
+                        &mut variance,
+                    );
+                });
+                return vec![y, tensor(mean, &side), tensor(variance, &side)];
+            }
+            Kernel::Affine(act) => {
+                let (factor, summand) = (array(1), array(2));
+                like(x, |y| {
+                    norm::affine(values(x), values(&factor), values(&summand), *act, y);
+                })
+            }
+            Kernel::Function(function) => {
+                like(x, |y| elementwise::forward(*function, values(x), y))
+            }
+            Kernel::Add(act) => {
+                let parts: Vec<FlexTensor> = inputs.iter().map(last).collect();
+                let parts: Vec<&[f32]> = parts.iter().map(values).collect();
+                like(x, |y| elementwise::add(&parts, *act, y))
+            }
+            Kernel::Concat(widths) => {
+                let parts: Vec<FlexTensor> = inputs.iter().map(last).collect();
+                let parts: Vec<&[f32]> = parts.iter().map(values).collect();
+                let widths = &widths[..parts.len()];
+                let shape = x.shape();
+                let shape = [shape[0], shape[1], shape[2], widths.iter().sum()];
+                image(shape, |y| elementwise::concat(&parts, widths, y))
+            }
+            Kernel::ScaleImages(factors) => {
+                like(x, |y| elementwise::scale_images(values(x), factors, y))
+            }
+            Kernel::Gate => {
+                let factors = last(&inputs[1]);
+                like(x, |y| {
+                    elementwise::gate(values(x), values(&factors), channels(x), y);
+                })
+            }
+            Kernel::CrossEntropy(labels, smoothing) => fresh(&[1], |loss| {
+                loss[0] = softmax::cross_entropy(values(x), labels, *smoothing);
+            }),
+        };
+        vec![y]
+    }
+
+    fn backward(
+        kernel: &Kernel,
+        inputs: Vec<Option<FlexTensor>>,
+        outputs: Vec<Option<FlexTensor>>,
+        gradient: FlexTensor,
+        wanted: &[bool],
+    ) -> Vec<Option<FlexTensor>> {
+        let kept = |values: &[Option<FlexTensor>], i: usize, order: fn(&FlexTensor) -> FlexTensor| {
+            let kept = values.get(i).and_then(Option::as_ref);
+            kept.map_or_else(|| tensor(Vec::new(), &[0]), order)
+        };
+        let input = |i: usize| kept(&inputs, i, last);
+        let array = |i: usize| kept(&inputs, i, dense);
+        let output = |i: usize| kept(&outputs, i, last);
+        let dy = &last(&gradient);
+        drop(gradient);
+        match kernel {
+            Kernel::Conv2d(geometry, act) => {
+                let (x, weight, y) = (input(0), array(1), output(0));
+                let mut wish = |i: usize, len: usize| {
+                    let wanted = wanted.get(i).copied().unwrap_or(false);
+                    wanted.then(|| buffers::take(len))
+                };
+                let shapes = (geometry.batch * geometry.input_size(), values(&weight).len());
+                let mut dx = wish(0, shapes.0);
+                let mut dweight = wish(1, shapes.1);
+                let mut dbias = wish(2, geometry.filters);
+                let gradients = conv::Gradients {
+                    input: dx.as_deref_mut(),
+                    weight: dweight.as_deref_mut(),
+                    bias: dbias.as_deref_mut(),
+                };
+                let (x, y) = (values(&x), values(&y));
+                conv::backward(geometry, x, values(&weight), y, values(dy), *act, gradients);
+                let weight_shape = weight.shape();
+                let mut results = vec![
+                    dx.map(|dx| channels_last(dx, input_shape(geometry))),
+                    dweight.map(|dweight| tensor(dweight, &weight_shape)),
+                ];
+                if wanted.len() == 3 {
+                    results.push(dbias.map(|dbias| tensor(dbias, &[geometry.filters])));
+                }
+                results
+            }
+            Kernel::MaxPool2d(geometry) => {
+                let (x, y) = (input(0), output(0));
+                vec![Some(image(input_shape(geometry), |dx| {
+                    pool::max_backward(geometry, values(&x), values(&y), values(dy), dx);
+                }))]
+            }
+            Kernel::AvgPool2d(geometry) => vec![Some(image(input_shape(geometry), |dx| {
+                pool::average_backward(geometry, values(dy), dx);
+            }))],
+            Kernel::GlobalAvgPool([height, width]) => {
+                let (batch, channels) = (dy.shape()[0], channels(dy));
+                vec![Some(image([batch, *height, *width, channels], |dx| {
+                    pool::global_backward(batch, height * width, channels, values(dy), dx);
+                }))]
+            }
+            Kernel::BatchNorm(epsilon, act) => {
+                let (x, scale, y) = (input(0), array(1), output(0));
+                let (mean, variance) = (output(1), output(2));
+                let side = [channels(&x)];
+                let (mut dscale, mut dshift) = (buffers::take(side[0]), buffers::take(side[0]));
+                let dx = like(&x, |dx| {
+                    norm::backward(
+                        values(&x),
+                        values(&y),
+                        values(&scale),
+                        values(&mean),
+                        values(&variance),
+                        *epsilon,
+                        values(dy),
+                        *act,
+                        dx,
+                        &mut dscale,
+                        &mut dshift,
+                    );
+                });
+                vec![Some(dx), Some(tensor(dscale, &side)), Some(tensor(dshift, &side))]
+            }
+            Kernel::Function(function) => {
+                let kept = match function.needs_input() {
+                    true => input(0),
+                    false => output(0),
+                };
+                vec![Some(like(dy, |dx| {
+                    elementwise::backward(*function, values(&kept), values(dy), dx);
+                }))]
+            }
+            Kernel::Add(act) => {
+                let dx = match act {
+                    Act::Identity => channels_first(dy.clone()),
+                    _ => {
+                        let y = output(0);
+                        like(dy, |dx| elementwise::mask(values(&y), values(dy), *act, dx))
+                    }
+                };
+                wanted.iter().map(|_| Some(dx.clone())).collect()
+            }
+            Kernel::Concat(widths) => {
+                let widths = &widths[..wanted.len()];
+                let shape = dy.shape();
+                let part = |i: usize| {
+                    let start: usize = widths[..i].iter().sum();
+                    image([shape[0], shape[1], shape[2], widths[i]], |dx| {
+                        elementwise::take_channels(values(dy), channels(dy), start, widths[i], dx);
+                    })
+                };
+                (0..wanted.len()).map(|i| wanted[i].then(|| part(i))).collect()
+            }
+            Kernel::ScaleImages(factors) => vec![Some(like(dy, |dx| {
+                elementwise::scale_images(values(dy), factors, dx);
+            }))],
+            Kernel::Gate => {
+                let (x, factors) = (input(0), input(1));
+                let dx = like(&x, |dx| {
+                    elementwise::gate(values(dy), values(&factors), channels(&x), dx);
+                });
+                let dfactors = like(&factors, |dfactors| {
+                    elementwise::gate_factors(values(&x), values(dy), channels(&x), dfactors);
+                });
+                vec![Some(dx), Some(dfactors)]
+            }
+            Kernel::CrossEntropy(labels, smoothing) => {
+                let logits = input(0);
+                vec![Some(like(&logits, |dx| {
+                    let by = values(dy)[0];
+                    softmax::gradient(values(&logits), labels, *smoothing, by, dx);
+                }))]
+            }
+            Kernel::Affine(_) => unreachable!("asked for on devices without autodiff only"),
+        }
+    }
+}
+
+/// The numbers of a dense tensor.
+fn values(x: &FlexTensor) -> &[f32] {
+    x.as_slice()
+        .unwrap_or_else(|| unreachable!("a dense tensor of f32"))
+}
+
+/// `x` in its own order, dense.
+fn dense(x: &FlexTensor) -> FlexTensor {
+    x.to_contiguous()
+}
+
+/// `x` with its channels last, dense: of images `[batch, height, width, channels]`. Copies nothing where
+/// a kernel made it.
+fn last(x: &FlexTensor) -> FlexTensor {
+    match x.layout().num_dims() {
+        4 => x.permute(&[0, 2, 3, 1]).to_contiguous(),
+        _ => x.to_contiguous(),
+    }
+}
+
+/// A tensor with its channels last as Burn sees it: `[batch, channels, height, width]`.
+fn channels_first(x: FlexTensor) -> FlexTensor {
+    match x.layout().num_dims() {
+        4 => x.permute(&[0, 3, 1, 2]),
+        _ => x,
+    }
+}
+
+/// The channels of a tensor with its channels last.
+fn channels(x: &FlexTensor) -> usize {
+    x.shape().last().copied().unwrap_or(1)
+}
+
+fn input_shape(geometry: &Geometry) -> [usize; 4] {
+    let [height, width] = geometry.input;
+    [geometry.batch, height, width, geometry.channels]
+}
+
+fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
+    let layout = Layout::contiguous(Shape::from(shape.to_vec()));
+    FlexTensor::new(buffers::lend(values), layout, DType::F32)
+}
+
+/// Values with their channels last, of this shape, as Burn sees them.
+fn channels_last(values: Vec<f32>, shape: [usize; 4]) -> FlexTensor {
+    channels_first(tensor(values, &shape))
+}
+
+/// A new tensor that `write` fills.
+fn fresh(shape: &[usize], write: impl FnOnce(&mut [f32])) -> FlexTensor {
+    let mut values = buffers::take(shape.iter().product());
+    write(&mut values);
+    tensor(values, shape)
+}
+
+/// New images, `[batch, height, width, channels]`, that `write` fills, as Burn sees them.
+fn image(shape: [usize; 4], write: impl FnOnce(&mut [f32])) -> FlexTensor {
+    channels_first(fresh(&shape, write))
+}
+
+/// The images that come out of `geometry`.
+fn images(geometry: &Geometry, write: impl FnOnce(&mut [f32])) -> FlexTensor {
+    let [height, width] = geometry.output();
+    image([geometry.batch, height, width, geometry.filters], write)
+}
+
+/// A new tensor of the shape of `x`, whose channels are last, that `write` fills, as Burn sees it.
+fn like(x: &FlexTensor, write: impl FnOnce(&mut [f32])) -> FlexTensor {
+    channels_first(fresh(&x.shape(), write))
+}
