@@ -112,56 +112,68 @@ impl WithSimd for Masked<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let (channels, lanes) = (self.extent.channels, S::F32_LANES);
-        let whole = channels / lanes * lanes;
-        // SAFETY: `count` lanes from `first` are channels of each pixel; `copy_masked` made `dy`,
-        // `y`, `to` and `sums` long enough for them.
-        unsafe {
-            for first in (0..whole).step_by(lanes) {
-                self.lanes(simd, first, lanes);
-            }
-            if whole < channels {
-                self.lanes(simd, whole, channels - whole);
+        for first in (0..channels).step_by(4 * lanes) {
+            // SAFETY: these registers hold channels of each pixel; `copy_masked` made `dy`, `y`, `to`
+            // and `sums` long enough for them.
+            unsafe {
+                match channels - first {
+                    rest if rest >= 4 * lanes => self.registers::<S, 4>(simd, first, lanes),
+                    rest if rest > 3 * lanes => self.registers::<S, 4>(simd, first, rest % lanes),
+                    rest if rest == 3 * lanes => self.registers::<S, 3>(simd, first, lanes),
+                    rest if rest > 2 * lanes => self.registers::<S, 3>(simd, first, rest % lanes),
+                    rest if rest == 2 * lanes => self.registers::<S, 2>(simd, first, lanes),
+                    rest if rest > lanes => self.registers::<S, 2>(simd, first, rest % lanes),
+                    rest if rest == lanes => self.registers::<S, 1>(simd, first, lanes),
+                    rest => self.registers::<S, 1>(simd, first, rest),
+                }
             }
         }
     }
 }
 
 impl Masked<'_> {
-    /// `count` channels from `first`, of all pixels.
+    /// `V` registers from channel `first`, of all pixels; the last holds `count` channels.
     ///
     /// # Safety
-    /// `first + count` is at most `extent.channels`, and the slices hold `extent.pixels` pixels.
+    /// The channels exist, and the slices hold `extent.pixels` pixels.
     #[inline(always)]
-    unsafe fn lanes<S: Simd>(&mut self, simd: S, first: usize, count: usize) {
+    unsafe fn registers<S: Simd, const V: usize>(&mut self, simd: S, first: usize, count: usize) {
         let Extent {
             pixels,
             channels,
             to_pixel,
             ..
         } = self.extent;
+        let lanes = S::F32_LANES;
         let (zero, high) = (simd.splat_f32s(0.0), simd.splat_f32s(self.high));
-        let mut sum = zero;
+        let mut sums = [zero; V];
         for pixel in 0..pixels {
-            let at = pixel * channels + first;
-            // SAFETY: by the caller.
-            unsafe {
-                let mut value = load_first(simd, self.dy.as_ptr().add(at), count);
-                if let Some(y) = self.y {
-                    let y = load_first(simd, y.as_ptr().add(at), count);
-                    let above = simd.less_than_f32s(zero, y);
-                    let below = simd.less_than_f32s(y, high);
-                    value = simd.select_f32s(simd.and_m32s(above, below), value, zero);
+            for v in 0..V {
+                let count = if v + 1 < V { lanes } else { count };
+                let at = pixel * channels + first + v * lanes;
+                // SAFETY: by the caller.
+                unsafe {
+                    let mut value = load_first(simd, self.dy.as_ptr().add(at), count);
+                    if let Some(y) = self.y {
+                        let y = load_first(simd, y.as_ptr().add(at), count);
+                        let above = simd.less_than_f32s(zero, y);
+                        let below = simd.less_than_f32s(y, high);
+                        value = simd.select_f32s(simd.and_m32s(above, below), value, zero);
+                    }
+                    let to = pixel * to_pixel + first + v * lanes;
+                    store_first(simd, self.to.as_mut_ptr().add(to), value, count);
+                    sums[v] = simd.add_f32s(sums[v], value);
                 }
-                let to = self.to.as_mut_ptr().add(pixel * to_pixel + first);
-                store_first(simd, to, value, count);
-                sum = simd.add_f32s(sum, value);
             }
         }
-        // SAFETY: by the caller.
-        unsafe {
-            let sums = self.sums.as_mut_ptr().add(first);
-            let sum = simd.add_f32s(load_first(simd, sums, count), sum);
-            store_first(simd, sums, sum, count);
+        for v in 0..V {
+            let count = if v + 1 < V { lanes } else { count };
+            // SAFETY: by the caller.
+            unsafe {
+                let to = self.sums.as_mut_ptr().add(first + v * lanes);
+                let sum = simd.add_f32s(load_first(simd, to, count), sums[v]);
+                store_first(simd, to, sum, count);
+            }
         }
     }
 }

@@ -13,8 +13,8 @@ use super::simd::{self, load, load_first, store_first};
 /// Rows that a tile computes at once: 6 x 2 sums, 2 registers of B and a broadcast fill AVX2's 16.
 pub const ROWS: usize = 6;
 
-/// Rows of a tile that is 3 registers wide: 4 x 3 sums fill AVX2's 16 registers as well.
-const ROWS_WIDE: usize = 4;
+/// Rows of a tile that is 3 registers wide. 4 would fit AVX2 exactly, and the compiler spills.
+const ROWS_WIDE: usize = 3;
 
 /// Registers a full panel of B is wide.
 const VECTORS: usize = 2;
@@ -107,7 +107,7 @@ impl<S: Simd> Rows<'_, S> {
                 match rows.len() {
                     6 if height == 6 => self.tile::<6, V>(rows),
                     5 if height == 6 => self.tile::<5, V>(rows),
-                    4 => self.tile::<4, V>(rows),
+                    4 if height == 6 => self.tile::<4, V>(rows),
                     3 => self.tile::<3, V>(rows),
                     2 => self.tile::<2, V>(rows),
                     _ => self.tile::<1, V>(rows),
