@@ -6,11 +6,17 @@
 //! Results do not depend on the number of threads: work is cut by the size of the batch alone, and
 //! partial sums are added in a fixed order.
 
+pub(crate) mod conv;
+mod copy;
+mod direct;
 pub(crate) mod geometry;
 pub(crate) mod parallel;
+mod pointwise;
 pub(crate) mod product;
 pub(crate) mod scratch;
 pub(crate) mod simd;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use geometry::Geometry;
 

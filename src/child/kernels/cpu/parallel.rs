@@ -3,6 +3,8 @@
 
 use rayon::prelude::*;
 
+use super::scratch;
+
 /// Into how many parts, at most, a sum over a batch falls.
 const PARTS: usize = 8;
 
@@ -19,6 +21,34 @@ pub fn each(parts: usize, work: impl Fn(usize) + Sync + Send) {
 pub fn parts(batch: usize) -> (usize, usize) {
     let images = batch.div_ceil(PARTS).max(1);
     (batch.div_ceil(images), images)
+}
+
+/// Adds up, in order, what each part of a batch adds to zeros: `work(part, sums)`. `total` is
+/// overwritten.
+pub fn sum(parts: usize, total: &mut [f32], work: impl Fn(usize, &mut [f32]) + Sync + Send) {
+    let len = total.len();
+    let mut add = |part: usize, sums: &[f32]| match part {
+        0 => total.copy_from_slice(sums),
+        _ => total.iter_mut().zip(sums).for_each(|(t, s)| *t += s),
+    };
+    match rayon::current_num_threads() {
+        1 => scratch::with(len, |sums| {
+            for part in 0..parts {
+                sums.fill(0.0);
+                work(part, sums);
+                add(part, sums);
+            }
+        }),
+        _ => scratch::with(parts * len, |all| {
+            all.fill(0.0);
+            let shared = Shared::new(all);
+            // SAFETY: each part has sums of its own.
+            each(parts, |part| {
+                work(part, unsafe { shared.slice(part * len, len) })
+            });
+            (0..parts).for_each(|part| add(part, &all[part * len..][..len]));
+        }),
+    }
 }
 
 /// A pointer that parts of the work share; each writes to places of its own.

@@ -3,12 +3,18 @@
 //! A is any set of rows: for a convolution the pixels of padded images, for a weight gradient their
 //! channels. What is summed over falls into segments, so that a window over an image needs no copy.
 
-use pulp::{NullaryFnOnce, Simd};
+use std::cell::Cell;
+use std::ops::Range;
 
-use super::simd::{load, load_first, store_first};
+use pulp::{NullaryFnOnce, Simd, WithSimd};
+
+use super::simd::{self, load, load_first, store_first};
 
 /// Rows that a tile computes at once: 6 x 2 sums, 2 registers of B and a broadcast fill AVX2's 16.
 pub const ROWS: usize = 6;
+
+/// Rows of a tile that is 3 registers wide. 4 would fit AVX2 exactly, and the compiler spills.
+const ROWS_WIDE: usize = 3;
 
 /// Registers a full panel of B is wide.
 const VECTORS: usize = 2;
@@ -56,7 +62,7 @@ pub struct Rows<'a, S> {
     pub b: *const f32,
     pub c: *mut f32,
     pub sum: Sum<'a>,
-    /// The columns of C that are written, at most a panel. B is read up to a whole register.
+    /// The columns of C that are written, at most 3 registers. B is read up to a whole register.
     pub width: usize,
     pub finish: Finish,
 }
@@ -81,13 +87,12 @@ impl<S: Simd> NullaryFnOnce for Rows<'_, S> {
 
     #[inline(always)]
     fn call(self) {
-        for rows in self.rows.chunks(ROWS) {
-            // SAFETY: `compute` is the only caller, and its caller promised.
-            unsafe {
-                match self.width > S::F32_LANES {
-                    true => self.rows_of::<2>(rows),
-                    false => self.rows_of::<1>(rows),
-                }
+        // SAFETY: `compute` is the only caller, and its caller promised.
+        unsafe {
+            match self.width.div_ceil(S::F32_LANES) {
+                3 => self.tiles::<3>(ROWS_WIDE),
+                2 => self.tiles::<2>(ROWS),
+                _ => self.tiles::<1>(ROWS),
             }
         }
     }
@@ -95,16 +100,18 @@ impl<S: Simd> NullaryFnOnce for Rows<'_, S> {
 
 impl<S: Simd> Rows<'_, S> {
     #[inline(always)]
-    unsafe fn rows_of<const V: usize>(&self, rows: &[(u32, u32)]) {
-        // SAFETY: as `compute`.
-        unsafe {
-            match rows.len() {
-                6 => self.tile::<6, V>(rows),
-                5 => self.tile::<5, V>(rows),
-                4 => self.tile::<4, V>(rows),
-                3 => self.tile::<3, V>(rows),
-                2 => self.tile::<2, V>(rows),
-                _ => self.tile::<1, V>(rows),
+    unsafe fn tiles<const V: usize>(&self, height: usize) {
+        for rows in self.rows.chunks(height) {
+            // SAFETY: as `compute`.
+            unsafe {
+                match rows.len() {
+                    6 if height == 6 => self.tile::<6, V>(rows),
+                    5 if height == 6 => self.tile::<5, V>(rows),
+                    4 if height == 6 => self.tile::<4, V>(rows),
+                    3 => self.tile::<3, V>(rows),
+                    2 => self.tile::<2, V>(rows),
+                    _ => self.tile::<1, V>(rows),
+                }
             }
         }
     }
@@ -165,5 +172,150 @@ impl<S: Simd> Rows<'_, S> {
                 }
             }
         }
+    }
+}
+
+/// How the columns of a B fall into panels: 2 registers each, the first 3 where they are odd.
+#[derive(Clone, Copy, Debug)]
+pub struct Panels {
+    columns: usize,
+    lanes: usize,
+}
+
+impl Panels {
+    /// The panels of `columns`, in registers that [`simd::dispatch_columns`] takes.
+    pub fn new(columns: usize) -> Self {
+        let lanes = simd::lanes(columns);
+        Self { columns, lanes }
+    }
+
+    /// The columns up to a whole register.
+    pub fn padded(self) -> usize {
+        self.columns.next_multiple_of(self.lanes)
+    }
+
+    /// The row of a packed panel: all have the widest one's.
+    pub fn step(self) -> usize {
+        let registers = self.columns.div_ceil(self.lanes);
+        self.lanes * if registers == 1 { 1 } else { 2 + registers % 2 }
+    }
+
+    /// The columns of each panel.
+    pub fn each(self) -> impl Iterator<Item = Range<usize>> {
+        let (step, pair) = (self.step(), VECTORS * self.lanes);
+        let starts = std::iter::once(0).chain((step..self.columns).step_by(pair));
+        starts.map(move |start| {
+            let width = if start == 0 { step } else { pair };
+            start..self.columns.min(start + width)
+        })
+    }
+
+    /// The room that `depth` rows take in packed panels.
+    pub fn packed(self, depth: usize) -> usize {
+        self.each().count() * depth * self.step()
+    }
+
+    /// Packs `depth` rows into panels, each dense, zeros beyond the columns. `value(row, column)`.
+    pub fn pack(self, depth: usize, to: &mut [f32], value: impl Fn(usize, usize) -> f32) {
+        let step = self.step();
+        for (columns, panel) in self.each().zip(to.chunks_exact_mut(depth * step)) {
+            for (row, to) in panel.chunks_exact_mut(step).enumerate() {
+                let (used, unused) = to.split_at_mut(columns.len());
+                for (to, column) in used.iter_mut().zip(columns.clone()) {
+                    *to = value(row, column);
+                }
+                unused.fill(0.0);
+            }
+        }
+    }
+}
+
+/// Where the panels of B lie.
+#[derive(Clone, Copy, Debug)]
+pub enum Layout {
+    /// One after the other, as [`Panels::pack`] leaves that many rows.
+    Packed(usize),
+    /// Side by side in rows, this far apart.
+    Rows(usize),
+}
+
+/// The products of many rows of A with all of B; runs in [`simd::dispatch_columns`].
+pub struct Product<'a> {
+    pub panels: Panels,
+    pub layout: Layout,
+    pub rows: &'a [(u32, u32)],
+    pub a: *const f32,
+    pub a_step: usize,
+    pub b: *const f32,
+    pub c: *mut f32,
+    pub segments: &'a [Segment],
+    pub depth: usize,
+    pub finish: Finish,
+}
+
+impl Product<'_> {
+    /// As [`Rows::compute`], for each panel.
+    ///
+    /// # Safety
+    /// As there, for all columns.
+    pub unsafe fn compute(self) {
+        simd::dispatch_columns(self.panels.columns, self);
+    }
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let step = self.panels.step();
+        for (panel, columns) in self.panels.each().enumerate() {
+            let (b, b_step) = match self.layout {
+                Layout::Packed(depth) => (panel * depth * step, step),
+                Layout::Rows(step) => (columns.start, step),
+            };
+            let rows = Rows {
+                simd,
+                rows: self.rows,
+                a: self.a,
+                b: self.b.wrapping_add(b),
+                c: self.c.wrapping_add(columns.start),
+                sum: Sum {
+                    segments: self.segments,
+                    depth: self.depth,
+                    a_step: self.a_step,
+                    b_step,
+                },
+                width: columns.len(),
+                finish: match self.finish {
+                    Finish::Bias(bias, low, high) => {
+                        Finish::Bias(bias.wrapping_add(columns.start), low, high)
+                    }
+                    finish => finish,
+                },
+            };
+            // SAFETY: `compute` is the only caller, and its caller promised.
+            unsafe { rows.compute() };
+        }
+    }
+}
+
+/// The tables of products, kept by the thread from call to call.
+#[derive(Default)]
+pub struct Tables {
+    pub rows: Vec<(u32, u32)>,
+    pub segments: Vec<Segment>,
+}
+
+impl Tables {
+    /// Calls `work` with tables that hold what is left from before.
+    pub fn with<R>(work: impl FnOnce(&mut Self) -> R) -> R {
+        thread_local! {
+            static KEPT: Cell<Tables> = Cell::default();
+        }
+        let mut tables = KEPT.take();
+        let result = work(&mut tables);
+        KEPT.set(tables);
+        result
     }
 }

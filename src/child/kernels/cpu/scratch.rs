@@ -1,22 +1,22 @@
 //! Working memory of this thread, kept from call to call. Knows nothing of what is put there.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 thread_local! {
-    static KEPT: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+    static KEPT: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Calls `work` with `len` values of working memory: what they hold is left from before. A call
-/// inside a call gets memory of its own, which is not kept.
+/// inside a call gets memory of its own, kept as well.
 pub fn with<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     // Taken, not borrowed: a thread of the pool may start another job while it waits inside `work`.
-    let mut kept = KEPT.take();
+    let mut kept = KEPT.with_borrow_mut(Vec::pop).unwrap_or_default();
     if kept.len() < len {
         // Old values are of no use: nothing is copied where there is no room.
         kept = vec![0.0; len];
     }
     let result = work(&mut kept[..len]);
-    KEPT.set(kept);
+    KEPT.with_borrow_mut(|all| all.push(kept));
     result
 }
 
