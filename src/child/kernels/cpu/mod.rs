@@ -11,6 +11,9 @@ pub(crate) mod parallel;
 pub(crate) mod product;
 pub(crate) mod scratch;
 pub(crate) mod simd;
+#[cfg(test)]
+mod tests;
+pub(crate) mod winograd;
 
 pub(crate) use geometry::Geometry;
 

@@ -2,21 +2,29 @@
 
 use std::cell::Cell;
 
+/// Values of a cache line: working memory starts at one, so that no register straddles two.
+const LINE: usize = 16;
+
 thread_local! {
-    static KEPT: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+    static KEPT: Cell<Vec<Vec<f32>>> = const { Cell::new(Vec::new()) };
 }
 
 /// Calls `work` with `len` values of working memory: what they hold is left from before. A call
-/// inside a call gets memory of its own, which is not kept.
+/// inside a call gets memory of its own, kept as well.
 pub fn with<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     // Taken, not borrowed: a thread of the pool may start another job while it waits inside `work`.
-    let mut kept = KEPT.take();
-    if kept.len() < len {
+    let mut free = KEPT.take();
+    let mut kept = free.pop().unwrap_or_default();
+    KEPT.set(free);
+    if kept.len() < len + LINE {
         // Old values are of no use: nothing is copied where there is no room.
-        kept = vec![0.0; len];
+        kept = vec![0.0; len + LINE];
     }
-    let result = work(&mut kept[..len]);
-    KEPT.set(kept);
+    let start = kept.as_ptr().align_offset(LINE * size_of::<f32>());
+    let result = work(&mut kept[start..start + len]);
+    let mut free = KEPT.take();
+    free.push(kept);
+    KEPT.set(free);
     result
 }
 
