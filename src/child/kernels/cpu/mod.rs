@@ -17,6 +17,7 @@ pub(crate) mod scratch;
 pub(crate) mod simd;
 #[cfg(test)]
 mod tests;
+pub(crate) mod winograd;
 
 pub(crate) use geometry::Geometry;
 

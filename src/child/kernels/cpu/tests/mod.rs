@@ -2,3 +2,4 @@
 
 mod conv;
 mod reference;
+mod winograd;
