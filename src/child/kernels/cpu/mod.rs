@@ -6,7 +6,9 @@
 //! Results do not depend on the number of threads: work is cut by the size of the batch alone, and
 //! partial sums are added in a fixed order.
 
+pub(crate) mod depthwise;
 pub(crate) mod geometry;
+pub(crate) mod lanes;
 pub(crate) mod parallel;
 pub(crate) mod product;
 pub(crate) mod scratch;
@@ -36,3 +38,6 @@ impl Act {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! The kernels against references in double precision.
+
+mod common;
+mod depthwise;
