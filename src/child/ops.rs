@@ -363,7 +363,10 @@ pub(super) fn add(parts: Vec<Values>, act: Act) -> Values {
         }
         let mut parts = parts.into_iter();
         let first = parts.next().map(|first| parts.fold(first, Tensor::add));
-        then(first.unwrap_or_else(|| unreachable!("a sum has a part")), act)
+        then(
+            first.unwrap_or_else(|| unreachable!("a sum has a part")),
+            act,
+        )
     }
     match parts.iter().all(|part| matches!(part, Values::Image(_))) {
         true => Values::Image(sum(parts.into_iter().map(Values::image).collect(), act)),

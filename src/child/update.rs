@@ -116,7 +116,9 @@ impl ModuleMapper for Step<'_> {
         let mut memory = std::mem::take(&mut self.optimizer.memories[slot]);
         let flat = x.without_autodiff().flatten(0, D - 1);
         let gradient = gradient.flatten(0, D - 1);
-        let x = self.optimizer.update(self.rate, flat, gradient, &mut memory);
+        let x = self
+            .optimizer
+            .update(self.rate, flat, gradient, &mut memory);
         self.optimizer.memories[slot] = memory;
         let x = Tensor::from_inner(x.reshape(shape)).require_grad();
         Param::from_mapped_value(id, x, mapper)

@@ -5,8 +5,8 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{DType, Shape};
 use burn_flex::{FlexTensor, Layout};
 
-use super::cpu::{Act, Geometry, conv, elementwise, norm, pool, softmax};
 use super::Kernel;
+use super::cpu::{Act, Geometry, conv, elementwise, norm, pool, softmax};
 use super::extension::Compute;
 use crate::buffers;
 
@@ -129,10 +129,11 @@ impl Compute for Flex {
         gradient: FlexTensor,
         wanted: &[bool],
     ) -> Vec<Option<FlexTensor>> {
-        let kept = |values: &[Option<FlexTensor>], i: usize, order: fn(&FlexTensor) -> FlexTensor| {
-            let kept = values.get(i).and_then(Option::as_ref);
-            kept.map_or_else(|| tensor(Vec::new(), &[0]), order)
-        };
+        let kept =
+            |values: &[Option<FlexTensor>], i: usize, order: fn(&FlexTensor) -> FlexTensor| {
+                let kept = values.get(i).and_then(Option::as_ref);
+                kept.map_or_else(|| tensor(Vec::new(), &[0]), order)
+            };
         let input = |i: usize| kept(&inputs, i, last);
         let array = |i: usize| kept(&inputs, i, dense);
         let output = |i: usize| kept(&outputs, i, last);
@@ -145,7 +146,10 @@ impl Compute for Flex {
                     let wanted = wanted.get(i).copied().unwrap_or(false);
                     wanted.then(|| buffers::take(len))
                 };
-                let shapes = (geometry.batch * geometry.input_size(), values(&weight).len());
+                let shapes = (
+                    geometry.batch * geometry.input_size(),
+                    values(&weight).len(),
+                );
                 let mut dx = wish(0, shapes.0);
                 let mut dweight = wish(1, shapes.1);
                 let mut dbias = wish(2, geometry.filters);
@@ -201,7 +205,11 @@ impl Compute for Flex {
                         &mut dshift,
                     );
                 });
-                vec![Some(dx), Some(tensor(dscale, &side)), Some(tensor(dshift, &side))]
+                vec![
+                    Some(dx),
+                    Some(tensor(dscale, &side)),
+                    Some(tensor(dshift, &side)),
+                ]
             }
             Kernel::Function(function) => {
                 let kept = match function.needs_input() {
@@ -231,7 +239,9 @@ impl Compute for Flex {
                         elementwise::take_channels(values(dy), channels(dy), start, widths[i], dx);
                     })
                 };
-                (0..wanted.len()).map(|i| wanted[i].then(|| part(i))).collect()
+                (0..wanted.len())
+                    .map(|i| wanted[i].then(|| part(i)))
+                    .collect()
             }
             Kernel::ScaleImages(factors) => vec![Some(like(dy, |dx| {
                 elementwise::scale_images(values(dy), factors, dx);

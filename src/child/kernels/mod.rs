@@ -10,7 +10,10 @@
 //! Burn; only its memory is in another order (as PyTorch's `channels_last`). So every operation of
 //! Burn's works on it, and whatever its order is on the way in, results here are right.
 
-#[expect(unsafe_code, reason = "registers and parts of slices; each use is argued")]
+#[expect(
+    unsafe_code,
+    reason = "registers and parts of slices; each use is argued"
+)]
 pub(super) mod cpu;
 mod extension;
 mod flex;
@@ -114,7 +117,11 @@ pub(super) fn batch_norm<const D: usize>(
     act: Act,
 ) -> (Tensor<D>, Tensor<1>, Tensor<1>) {
     let kernel = Kernel::BatchNorm(epsilon, act);
-    let (x, scale, shift) = (x.into_dispatch(), scale.into_dispatch(), shift.into_dispatch());
+    let (x, scale, shift) = (
+        x.into_dispatch(),
+        scale.into_dispatch(),
+        shift.into_dispatch(),
+    );
     let (y, mean, variance) = Dispatch::three_of_three(kernel, x, scale, shift);
     let plain = |x| Tensor::<1>::from_dispatch(x).without_autodiff();
     (Tensor::from_dispatch(y), plain(mean), plain(variance))

@@ -2,7 +2,7 @@
 //!
 //! Weights are `[filters, channels / groups, kernel height, kernel width]`, as parameters are stored.
 
-use super::{Act, Geometry, direct, pointwise};
+use super::{Act, Geometry, depthwise, direct, pointwise, winograd};
 
 /// Where the gradients of a convolution go; what is `None` is not computed.
 #[derive(Debug, Default)]
@@ -10,6 +10,29 @@ pub(crate) struct Gradients<'a> {
     pub input: Option<&'a mut [f32]>,
     pub weight: Option<&'a mut [f32]>,
     pub bias: Option<&'a mut [f32]>,
+}
+
+/// The ways to convolve, each with the geometries that it is best at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Algorithm {
+    Pointwise,
+    Depthwise,
+    Winograd,
+    Direct,
+}
+
+impl Algorithm {
+    fn of(g: &Geometry) -> Self {
+        if pointwise::applies(g) {
+            Self::Pointwise
+        } else if depthwise::applies(g) {
+            Self::Depthwise
+        } else if winograd::applies(g) {
+            Self::Winograd
+        } else {
+            Self::Direct
+        }
+    }
 }
 
 /// Writes `act(x ∗ weight + bias)` to `y`.
@@ -21,11 +44,13 @@ pub(crate) fn forward(
     act: Act,
     y: &mut [f32],
 ) {
-    if pointwise::applies(g) {
-        pointwise::forward(g, x, weight, bias, act, y);
-    } else {
-        direct::forward(g, x, weight, bias, act, y);
-    }
+    let forward = match Algorithm::of(g) {
+        Algorithm::Pointwise => pointwise::forward,
+        Algorithm::Depthwise => depthwise::forward,
+        Algorithm::Winograd => winograd::forward,
+        Algorithm::Direct => direct::forward,
+    };
+    forward(g, x, weight, bias, act, y);
 }
 
 /// Overwrites the gradients, given the gradient `dy` of the activated output `y`. `y` is read only
@@ -39,9 +64,11 @@ pub(crate) fn backward(
     act: Act,
     gradients: Gradients,
 ) {
-    if pointwise::applies(g) {
-        pointwise::backward(g, x, weight, y, dy, act, gradients);
-    } else {
-        direct::backward(g, x, weight, y, dy, act, gradients);
-    }
+    let backward = match Algorithm::of(g) {
+        Algorithm::Pointwise => pointwise::backward,
+        Algorithm::Depthwise => depthwise::backward,
+        Algorithm::Winograd => winograd::backward,
+        Algorithm::Direct => direct::backward,
+    };
+    backward(g, x, weight, y, dy, act, gradients);
 }

@@ -8,8 +8,10 @@
 
 pub(crate) mod conv;
 mod copy;
+pub(crate) mod depthwise;
 mod direct;
 pub(crate) mod geometry;
+pub(crate) mod lanes;
 pub(crate) mod parallel;
 mod pointwise;
 pub(crate) mod product;
@@ -43,3 +45,6 @@ impl Act {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

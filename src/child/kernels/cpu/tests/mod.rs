@@ -1,5 +1,7 @@
 //! Tests of the operations against plain references in f64.
 
+mod common;
 mod conv;
+mod depthwise;
 mod reference;
 mod winograd;

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::super::winograd::{Gradients, backward, forward};
+use super::super::conv::Gradients;
+use super::super::winograd::{backward, forward};
 use super::super::{Act, Geometry};
 
 /// The largest error that is let pass, relative to the largest value.

@@ -10,17 +10,10 @@ mod tiles;
 mod transforms;
 mod weights;
 
+use super::conv::Gradients;
 use super::{Act, Geometry, parallel, scratch, simd};
 use passes::{Backward, Forward, Pack, Plan};
 use transforms::{Bilinear, Double, Unit};
-
-/// Where the gradients of a convolution go; `None` where nobody asks.
-#[derive(Default)]
-pub struct Gradients<'a> {
-    pub input: Option<&'a mut [f32]>,
-    pub weight: Option<&'a mut [f32]>,
-    pub bias: Option<&'a mut [f32]>,
-}
 
 /// Whether these functions compute this convolution, and faster than the plain sum.
 pub fn applies(g: &Geometry) -> bool {
