@@ -2,6 +2,7 @@
 //! `docs/ARCHITECTURE.md`.
 
 pub mod arrays;
+#[expect(unsafe_code, reason = "the bytes of a vector; each use is argued")]
 pub(crate) mod buffers;
 pub mod child;
 pub mod cli;

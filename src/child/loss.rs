@@ -3,6 +3,8 @@
 
 use burn::tensor::{Device, Int, Tensor, activation};
 
+use super::kernels;
+
 /// The mean cross-entropy of `logits` `[batch, classes]` against `labels` `[batch]`, in nats; each
 /// target gives `smoothing` of its weight to all classes alike (arXiv 1512.00567, §7).
 pub(super) fn cross_entropy(
@@ -10,6 +12,10 @@ pub(super) fn cross_entropy(
     labels: &Tensor<1, Int>,
     smoothing: f64,
 ) -> Tensor<1> {
+    if kernels::serve(&logits) {
+        let labels: Vec<usize> = labels.to_data().iter::<i64>().map(|l| l as usize).collect();
+        return kernels::cross_entropy(logits, &labels, smoothing as f32);
+    }
     let log_probabilities = activation::log_softmax(logits, 1);
     let batch = labels.dims()[0];
     let chosen = log_probabilities

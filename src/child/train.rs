@@ -12,7 +12,7 @@ use super::guard;
 use super::loss::{Totals, cross_entropy};
 use super::schedule::learning_rate;
 use super::score::{Score, measure};
-use super::update::optimizer;
+use super::update::Optimizer;
 use super::weights::Weights;
 use crate::data::{Augment, Dataset};
 use crate::error::{Error, Result};
@@ -123,7 +123,7 @@ fn learn(
     let plain = device.clone().without_autodiff();
     let device = plain.clone().autodiff();
     let mut child = Child::build(network, *seed, &device).map_err(|error| invalid(&error))?;
-    let mut optimizer = optimizer(config);
+    let mut optimizer = Optimizer::new(config);
     let mut shuffle = seed.stream("child/shuffle");
     let mut dropout = seed.stream("child/dropout");
     let mut augmentation = seed.stream("child/augment");

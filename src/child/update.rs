@@ -23,9 +23,17 @@ pub(super) struct Optimizer {
     penalty: f32,
     /// How many updates were made.
     updates: i32,
-    /// What is remembered of each array, flat, in the order in which Burn visits the parameters: the
-    /// first and the second moment, or the velocity; empty before the first update.
-    memories: Vec<Vec<Tensor<1>>>,
+    /// What is remembered of each array, flat, in the order in which Burn visits the parameters: both
+    /// moments, or the velocity; nothing before the first update.
+    memories: Vec<Memory>,
+}
+
+/// What an optimizer remembers of an array.
+#[derive(Clone, Debug)]
+enum Memory {
+    Nothing,
+    Velocity(Tensor<1>),
+    Moments(Tensor<1>, Tensor<1>),
 }
 
 impl Optimizer {
@@ -57,40 +65,92 @@ impl Optimizer {
         })
     }
 
-    /// How many arrays are remembered for each array of weights.
-    fn memories(&self) -> usize {
+    /// What is remembered of `x` before its first update.
+    fn nothing_yet(&self, x: &Tensor<1>) -> Memory {
         match self.kind {
-            OptimizerKind::Adam => 2,
-            OptimizerKind::Sgd => usize::from(self.momentum > 0.0),
+            OptimizerKind::Adam => Memory::Moments(x.zeros_like(), x.zeros_like()),
+            OptimizerKind::Sgd if self.momentum > 0.0 => Memory::Velocity(x.zeros_like()),
+            OptimizerKind::Sgd => Memory::Nothing,
         }
     }
 
-    /// The rule on one array, flat: the array after the update; `memory` is updated as well.
+    /// The rule on one array: the array and the memory after the update.
     fn update(
         &self,
         rate: f32,
         x: Tensor<1>,
         gradient: Tensor<1>,
-        memory: &mut Vec<Tensor<1>>,
-    ) -> Tensor<1> {
-        if memory.len() < self.memories() {
-            *memory = vec![x.zeros_like(); self.memories()];
-        }
-        let mut remembered = std::mem::take(memory).into_iter();
-        let (x, kept) = match (self.kind, remembered.next(), remembered.next()) {
-            (OptimizerKind::Adam, Some(first), Some(second)) => {
-                let rule = Adam::new(rate, BETAS, EPSILON, self.penalty, self.updates);
-                let (x, first, second) = adam(&rule, x, gradient, first, second);
-                (x, vec![first, second])
-            }
-            (_, velocity, _) => {
-                let (x, velocity) = self.descend(rate, x, gradient, velocity);
-                (x, velocity.into_iter().collect())
-            }
+        memory: Memory,
+    ) -> (Tensor<1>, Memory) {
+        let penalty = self.penalty;
+        let momentum = self.momentum;
+        let sgd = Sgd {
+            rate,
+            momentum,
+            penalty,
         };
-        *memory = kept;
-        x
+        match memory {
+            Memory::Nothing => (descend(sgd, x, gradient), Memory::Nothing),
+            Memory::Velocity(velocity) => {
+                let (x, velocity) = with_momentum(sgd, x, gradient, velocity);
+                (x, Memory::Velocity(velocity))
+            }
+            Memory::Moments(first, second) => {
+                let adam = Adam {
+                    rate,
+                    betas: BETAS,
+                    epsilon: EPSILON,
+                    penalty,
+                    updates: self.updates,
+                };
+                let (x, first, second) = with_moments(adam, x, gradient, first, second);
+                (x, Memory::Moments(first, second))
+            }
+        }
     }
+}
+
+fn descend(rule: Sgd, x: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
+    if kernels::serve(&x) {
+        return kernels::descend(rule, x, gradient);
+    }
+    let gradient = gradient.add(x.clone().mul_scalar(rule.penalty));
+    x.sub(gradient.mul_scalar(rule.rate))
+}
+
+fn with_momentum(
+    rule: Sgd,
+    x: Tensor<1>,
+    gradient: Tensor<1>,
+    velocity: Tensor<1>,
+) -> (Tensor<1>, Tensor<1>) {
+    if kernels::serve(&x) {
+        return kernels::sgd(rule, x, gradient, velocity);
+    }
+    let gradient = gradient.add(x.clone().mul_scalar(rule.penalty));
+    let velocity = velocity.mul_scalar(rule.momentum).add(gradient);
+    (x.sub(velocity.clone().mul_scalar(rule.rate)), velocity)
+}
+
+fn with_moments(
+    rule: Adam,
+    x: Tensor<1>,
+    gradient: Tensor<1>,
+    first: Tensor<1>,
+    second: Tensor<1>,
+) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
+    if kernels::serve(&x) {
+        return kernels::adam(rule, x, gradient, first, second);
+    }
+    let (rate, epsilon) = rule.corrected();
+    let gradient = gradient.add(x.clone().mul_scalar(rule.penalty));
+    let blend = |old: Tensor<1>, new: Tensor<1>, beta: f32| {
+        old.mul_scalar(beta).add(new.mul_scalar(1.0 - beta))
+    };
+    let first = blend(first, gradient.clone(), rule.betas.0);
+    let second = blend(second, gradient.square(), rule.betas.1);
+    let step = first.clone().div(second.clone().sqrt().add_scalar(epsilon));
+    (x.sub(step.mul_scalar(rate)), first, second)
 }
 
 /// One update on its way through the parameters.
@@ -106,21 +166,26 @@ impl ModuleMapper for Step<'_> {
         let (id, x, mapper) = parameter.consume();
         let slot = self.visited;
         self.visited += 1;
-        if self.optimizer.memories.len() < self.visited {
-            self.optimizer.memories.push(Vec::new());
-        }
-        let Some(gradient) = self.gradients.remove::<D>(id) else {
-            return Param::from_mapped_value(id, x, mapper);
-        };
         let shape = x.dims();
-        let mut memory = std::mem::take(&mut self.optimizer.memories[slot]);
-        let flat = x.without_autodiff().flatten(0, D - 1);
-        let gradient = gradient.flatten(0, D - 1);
-        let x = self
-            .optimizer
-            .update(self.rate, flat, gradient, &mut memory);
+        let x = x.inner();
+        let memories = &mut self.optimizer.memories;
+        let memory = match memories.get_mut(slot) {
+            Some(memory) => std::mem::replace(memory, Memory::Nothing),
+            None => {
+                memories.push(Memory::Nothing);
+                self.optimizer.nothing_yet(&x.clone().flatten(0, D - 1))
+            }
+        };
+        let (x, memory) = match self.gradients.remove::<D>(id) {
+            Some(gradient) => {
+                let (x, gradient) = (x.flatten(0, D - 1), gradient.flatten(0, D - 1));
+                let (x, memory) = self.optimizer.update(self.rate, x, gradient, memory);
+                (x.reshape(shape), memory)
+            }
+            None => (x, memory),
+        };
         self.optimizer.memories[slot] = memory;
-        let x = Tensor::from_inner(x.reshape(shape)).require_grad();
+        let x = Tensor::from_inner(x).require_grad();
         Param::from_mapped_value(id, x, mapper)
     }
 }

@@ -8,6 +8,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Flex, backend_extension};
 
 use super::Kernel;
+use super::cpu::update::{Adam, Sgd};
 
 /// A backend that computes kernels.
 pub(super) trait Compute: Backend {
@@ -49,6 +50,30 @@ pub(super) trait Kernels: Backend {
         b: FloatTensor<Self>,
         c: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// The updates of optimizers, in place where nothing else holds the arrays.
+#[backend_extension(Flex)]
+pub(super) trait Updates: Backend {
+    /// The array and its moments after the update.
+    fn adam(
+        rule: Adam,
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The array and its velocity after the update.
+    fn sgd(
+        rule: Sgd,
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        velocity: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The array after the update; no momentum.
+    fn descend(rule: Sgd, x: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 impl Kernels for Flex {
@@ -181,8 +206,8 @@ fn record<B: Compute, C: CheckpointStrategy, const N: usize>(
     inputs: [FloatTensor<Autodiff<B, C>>; N],
 ) -> Vec<FloatTensor<Autodiff<B, C>>> {
     let (inputs, nodes): (Vec<_>, Vec<_>) = inputs.into_iter().map(|x| x.into_parts()).unzip();
-    let step = Step.prepare::<C>(exactly(nodes)).compute_bound().stateful();
-    let (first, others) = match step {
+    let step = Backward::<B, N>::prepare::<C>(Step, exactly(nodes));
+    let (first, others) = match step.compute_bound().stateful() {
         OpsKind::Tracked(step) => {
             let keeps = kernel.keeps();
             let kept = |keep: &[bool], values: &[FloatTensor<B>]| {

@@ -6,8 +6,9 @@ use burn::tensor::{DType, Shape};
 use burn_flex::{FlexTensor, Layout};
 
 use super::Kernel;
+use super::cpu::update::{self, Adam, Sgd};
 use super::cpu::{Act, Geometry, conv, elementwise, norm, pool, softmax};
-use super::extension::Compute;
+use super::extension::{Compute, Updates};
 use crate::buffers;
 
 /// Which inputs and results of a kernel its gradients need.
@@ -265,6 +266,56 @@ impl Compute for Flex {
             }
             Kernel::Affine(_) => unreachable!("asked for on devices without autodiff only"),
         }
+    }
+}
+
+impl Updates for Flex {
+    fn adam(
+        rule: Adam,
+        x: FlexTensor,
+        gradient: FlexTensor,
+        first: FlexTensor,
+        second: FlexTensor,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let (mut x, mut first, mut second) = (own(x), own(first), own(second));
+        let gradient = dense(&gradient);
+        update::adam(
+            rule,
+            x.storage_mut(),
+            values(&gradient),
+            first.storage_mut(),
+            second.storage_mut(),
+        );
+        (x, first, second)
+    }
+
+    fn sgd(
+        rule: Sgd,
+        x: FlexTensor,
+        gradient: FlexTensor,
+        velocity: FlexTensor,
+    ) -> (FlexTensor, FlexTensor) {
+        let (mut x, mut velocity) = (own(x), own(velocity));
+        let gradient = dense(&gradient);
+        let kept = Some(velocity.storage_mut());
+        update::sgd(rule, x.storage_mut(), values(&gradient), kept);
+        (x, velocity)
+    }
+
+    fn descend(rule: Sgd, x: FlexTensor, gradient: FlexTensor) -> FlexTensor {
+        let mut x = own(x);
+        update::sgd(rule, x.storage_mut(), values(&dense(&gradient)), None);
+        x
+    }
+}
+
+/// `x` with memory that holds its numbers and no others. What else holds them is not touched: flex
+/// copies before it hands out memory that is shared.
+fn own(x: FlexTensor) -> FlexTensor {
+    let whole = x.storage::<f32>().len() == x.layout().num_elements();
+    match whole && x.is_contiguous() {
+        true => x,
+        false => fresh(&x.shape(), |copy| copy.copy_from_slice(values(&dense(&x)))),
     }
 }
 

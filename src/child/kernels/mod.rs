@@ -25,8 +25,9 @@ use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Tensor};
 
 pub(super) use cpu::elementwise::Function;
+pub(super) use cpu::update::{Adam, Sgd};
 pub(super) use cpu::{Act, Geometry};
-use extension::Kernels;
+use extension::{Kernels, Updates};
 
 /// An operation with everything but its tensors.
 #[derive(Clone, Debug)]
@@ -173,6 +174,38 @@ pub(super) fn gate(x: Tensor<4>, factors: Tensor<4>) -> Tensor<4> {
 /// The mean cross-entropy of `logits`, `[batch, classes]`, against `labels`, `[batch]`.
 pub(super) fn cross_entropy(logits: Tensor<2>, labels: &[usize], smoothing: f32) -> Tensor<1> {
     of_one(Kernel::CrossEntropy(labels.into(), smoothing), logits)
+}
+
+/// An array and its moments after an update.
+pub(super) fn adam(
+    rule: Adam,
+    x: Tensor<1>,
+    gradient: Tensor<1>,
+    first: Tensor<1>,
+    second: Tensor<1>,
+) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
+    let [x, gradient, first, second] = [x, gradient, first, second].map(Tensor::into_dispatch);
+    let (x, first, second) = Dispatch::adam(rule, x, gradient, first, second);
+    let tensor = Tensor::from_dispatch;
+    (tensor(x), tensor(first), tensor(second))
+}
+
+/// An array and its velocity after an update.
+pub(super) fn sgd(
+    rule: Sgd,
+    x: Tensor<1>,
+    gradient: Tensor<1>,
+    velocity: Tensor<1>,
+) -> (Tensor<1>, Tensor<1>) {
+    let [x, gradient, velocity] = [x, gradient, velocity].map(Tensor::into_dispatch);
+    let (x, velocity) = Dispatch::sgd(rule, x, gradient, velocity);
+    (Tensor::from_dispatch(x), Tensor::from_dispatch(velocity))
+}
+
+/// An array after an update without momentum.
+pub(super) fn descend(rule: Sgd, x: Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
+    let [x, gradient] = [x, gradient].map(Tensor::into_dispatch);
+    Tensor::from_dispatch(Dispatch::descend(rule, x, gradient))
 }
 
 fn of_one<const D: usize, const E: usize>(kernel: Kernel, x: Tensor<D>) -> Tensor<E> {

@@ -45,6 +45,7 @@ impl Act {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
+pub(crate) mod softmax;
+mod stub;
+pub(crate) mod update;
+pub(crate) use stub::*;
