@@ -108,6 +108,11 @@ pub fn open(selector: Selector) -> Result<Compute> {
     }
 }
 
+/// Whether `device` computes on the CPU, in the memory of the host.
+pub fn is_cpu(device: &Device) -> bool {
+    *device == Device::flex()
+}
+
 fn cpu() -> Compute {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Compute {

@@ -157,17 +157,23 @@ fn learn(
             let rate = learning_rate(config, epoch, update, per_epoch);
             child.parameters = optimizer.step(rate, child.parameters, gradients);
         }
-        let (loss, accuracy) = totals.read();
-        finite(epoch, "training loss", loss)?;
         let valid = child.valid();
-        let score = measure(&valid, data.validation(), &plain, pause)?;
-        finite(epoch, "validation loss", score.loss)?;
+        let measured = measure(&valid, data.validation(), &plain, pause)?;
+        // The one place of an epoch where the host waits for the device.
+        let [(loss, accuracy), (validation_loss, validation_accuracy)] =
+            Totals::read([totals, measured]);
+        finite(epoch, "training loss", loss)?;
+        finite(epoch, "validation loss", validation_loss)?;
+        let score = Score {
+            loss: validation_loss,
+            accuracy: validation_accuracy,
+        };
         let finished = Epoch {
             epoch: epoch + 1,
             loss,
             accuracy,
-            validation_loss: score.loss,
-            validation_accuracy: score.accuracy,
+            validation_loss,
+            validation_accuracy,
             learning_rate: learning_rate(config, epoch, 0, per_epoch),
             seconds: epoch_started.elapsed().as_secs_f64(),
         };
