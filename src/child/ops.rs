@@ -4,7 +4,7 @@ use burn::module::Param;
 use burn::tensor::ops::{
     AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions, PadMode,
 };
-use burn::tensor::{Device, Tensor, TensorData, activation, module};
+use burn::tensor::{DType, Device, Tensor, TensorData, activation, module};
 
 use super::initial::unit;
 use super::parameters::{Conv, Dense, Norm, Running};
@@ -52,6 +52,22 @@ macro_rules! each_rank {
             Values::Flat($x) => Values::Flat($body),
         }
     };
+}
+
+impl Values {
+    /// The type of the numbers.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Self::Image(x) => x.dtype(),
+            Self::Flat(x) => x.dtype(),
+        }
+    }
+
+    /// In another type, which gradients come back from.
+    pub fn cast(self, dtype: impl Into<DType>) -> Self {
+        let dtype = dtype.into();
+        each_rank!(self, x => x.cast(dtype))
+    }
 }
 
 /// A convolution: the one place that computes it.
@@ -211,8 +227,8 @@ pub(super) fn dropout(x: Values, rate: f64, rng: &mut StreamRng) -> Values {
         let shape = x.dims();
         let draw = |_| if f64::from(unit(rng)) < rate { 0.0 } else { scale };
         let mask: Vec<f32> = (0..shape.iter().product()).map(draw).collect();
-        let device: Device = x.device();
-        x.mul(Tensor::from_data(TensorData::new(mask, shape), &device))
+        let options = (&x.device(), x.dtype());
+        x.mul(Tensor::from_data(TensorData::new(mask, shape), options))
     })
 }
 
@@ -229,8 +245,8 @@ pub(super) fn drop_path(x: Values, drop: &DropPath, progress: f64, rng: &mut Str
         shape[1..].fill(1);
         let draw = |_| if f64::from(unit(rng)) < rate { 0.0 } else { scale };
         let mask: Vec<f32> = (0..shape[0]).map(draw).collect();
-        let device: Device = x.device();
-        x.mul(Tensor::from_data(TensorData::new(mask, shape), &device))
+        let options = (&x.device(), x.dtype());
+        x.mul(Tensor::from_data(TensorData::new(mask, shape), options))
     })
 }
 
@@ -293,15 +309,16 @@ pub(super) fn crop2d(x: Tensor<4>, sides: Sides) -> Tensor<4> {
 
 /// Resizes by one matrix for the rows and one for the columns: every backend has its gradient.
 pub(super) fn resize(x: Tensor<4>, size: [usize; 2], mode: Interpolation) -> Tensor<4> {
-    let device = x.device();
+    let (device, dtype) = (x.device(), x.dtype());
+    let blend = |from, to| blend(from, to, mode, &device).cast(dtype);
     let [batch, channels, height, width] = x.dims();
     let columns = x.reshape([batch * channels * height, width]);
-    let columns = columns.matmul(blend(width, size[1], mode, &device));
+    let columns = columns.matmul(blend(width, size[1]));
     let rows = columns
         .reshape([batch * channels, height, size[1]])
         .swap_dims(1, 2)
         .reshape([batch * channels * size[1], height]);
-    rows.matmul(blend(height, size[0], mode, &device))
+    rows.matmul(blend(height, size[0]))
         .reshape([batch * channels, size[1], size[0]])
         .swap_dims(1, 2)
         .reshape([batch, channels, size[0], size[1]])

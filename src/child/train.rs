@@ -10,6 +10,7 @@ use rand::seq::SliceRandom;
 use super::forward::Child;
 use super::guard;
 use super::loss::{Totals, cross_entropy};
+use super::precision::{check_precision, forward_train};
 use super::schedule::learning_rate;
 use super::score::{Score, measure};
 use super::update::optimizer;
@@ -119,6 +120,7 @@ fn learn(
         ..
     } = evaluation;
     config.validate().map_err(|error| invalid(&error))?;
+    check_precision(config.precision, device).map_err(|error| invalid(&error))?;
     check_fit(evaluation, data)?;
     let plain = device.clone().without_autodiff();
     let device = plain.clone().autodiff();
@@ -150,7 +152,13 @@ fn learn(
                 &device,
             );
             let done = (epoch * per_epoch + update) as f64 / (config.epochs * per_epoch) as f64;
-            let logits = child.forward_train(batch.images, done, &mut dropout);
+            let logits = forward_train(
+                &mut child,
+                config.precision,
+                batch.images,
+                done,
+                &mut dropout,
+            );
             let loss = cross_entropy(logits.clone(), &batch.labels, config.label_smoothing);
             let gradients = GradientsParams::from_grads(loss.backward(), &child.parameters);
             totals.add(loss, logits, batch.labels);
