@@ -137,21 +137,27 @@ impl Split {
     }
 
     /// The split on `device`; none on the CPU, which reads the host's copy, or where it is too large.
-    pub(super) fn resident(&self, device: &Device) -> Option<Resident> {
-        if device::is_cpu(device) {
-            return None;
+    fn resident(&self, device: &Device) -> Option<Resident> {
+        match device::is_cpu(device) {
+            true => None,
+            false => self.held(device, MOST_RESIDENT),
         }
-        // Whoever comes second waits for the upload.
+    }
+
+    /// The split on `device`, copied there by whoever asks first; none if it has more than `most`
+    /// pixels.
+    pub(super) fn held(&self, device: &Device, most: usize) -> Option<Resident> {
+        // Whoever comes second waits for the copy.
         let mut residents = self.residents.lock();
         if let Some((_, resident)) = residents.iter().find(|(on, _)| on == device) {
             return resident.clone();
         }
         let pixels = self.len() * self.raw.size();
-        let resident = (pixels <= MOST_RESIDENT).then(|| self.upload(device));
+        let resident = (pixels <= most).then(|| self.upload(device));
         if resident.is_none() {
             tracing::warn!(
-                "data set '{}': a split of {} images has {pixels} pixels, more than the {MOST_RESIDENT} \
-                 that a device is given to hold: each batch is uploaded",
+                "data set '{}': the {pixels} pixels of {} images are more than the {most} that a \
+                 device is given to hold; each batch is uploaded",
                 self.raw.name,
                 self.len(),
             );

@@ -48,8 +48,18 @@ fn batches_of_a_device_that_holds_the_split_are_those_of_the_host() {
 }
 
 #[test]
-fn the_cpu_reads_the_copy_of_the_host() {
+fn a_split_is_held_once_if_it_is_not_too_large() {
+    let device = Device::flex();
     let data = synthetic(&SyntheticOptions::default(), &DataOptions::default()).unwrap();
-    assert!(data.train().resident(&Device::flex()).is_none());
-    assert!(data.train().resident(&Device::flex().autodiff()).is_none());
+    let (train, validation) = (data.train(), data.validation());
+    assert!(train.held(&device, train.len() * 64).is_some());
+    // Others that have the data set find what is there, on a device with gradients too.
+    let others = data.clone();
+    assert!(others.train().held(&device.clone().autodiff(), 0).is_some());
+    assert!(
+        validation
+            .held(&device, validation.len() * 64 - 1)
+            .is_none()
+    );
+    assert!(validation.held(&device, usize::MAX).is_none());
 }
