@@ -108,6 +108,11 @@ pub fn open(selector: Selector) -> Result<Compute> {
     }
 }
 
+/// Whether `device` computes on the CPU, in the memory of the host.
+pub fn is_cpu(device: &Device) -> bool {
+    *device == Device::flex()
+}
+
 fn cpu() -> Compute {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Compute {
@@ -175,8 +180,28 @@ mod gpus {
         }
     }
 
+    /// Has CubeCL keep between runs which kernels were fastest and what was compiled, in the user's
+    /// cache folder. By itself it forgets compiled kernels and writes into a `target/` folder.
+    ///
+    /// A `cubecl.toml` beside or above the working folder can name another folder, and `CUBECL_…`
+    /// variables change the rest, as everywhere.
+    #[cfg(any(feature = "cuda", feature = "wgpu"))]
+    fn keep_caches() {
+        use burn::cubecl::config::{CubeClRuntimeConfig, RuntimeConfig, cache::CacheConfig};
+
+        let mut config = CubeClRuntimeConfig::from_current_dir().override_from_env();
+        config.compilation.cache = true;
+        let folder = directories::ProjectDirs::from("", "", "nas-script");
+        if let (CacheConfig::Target, Some(folder)) = (&config.environment.path, folder) {
+            config.environment.path = CacheConfig::Directory(folder.cache_dir().into());
+        }
+        // Only the first call sets it: devices are opened after.
+        CubeClRuntimeConfig::try_set(config);
+    }
+
     #[cfg(any(feature = "cuda", feature = "wgpu"))]
     fn listed(kind: burn::tensor::DeviceType, name: fn(usize) -> Selector) -> Vec<Compute> {
+        keep_caches();
         // A driver's loader may panic instead of reporting that there is none.
         let devices = super::quietly(|| burn::tensor::Device::enumerate(kind).into_vec());
         let devices = devices.unwrap_or_default().into_iter().enumerate();

@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor};
 use super::kernels::Act;
 use super::ops::{self, Values};
 use super::parameters::{self, Parameters, Request, Running};
+use super::precision::in_f32;
 use super::weights::Weights;
 use crate::error::{Error, Result};
 use crate::network::{BatchNorm, Network, NetworkNode, Op};
@@ -21,7 +22,7 @@ use crate::seed::{Seed, StreamRng};
 #[derive(Clone, Debug)]
 pub struct Child {
     pub(super) parameters: Parameters,
-    running: Vec<Running>,
+    pub(super) running: Vec<Running>,
     steps: Arc<[Step]>,
 }
 
@@ -267,12 +268,15 @@ fn run(
             (Op::Dense(_), Some(x)) => {
                 Values::Flat(ops::dense(x.flat(), &parameters.denses[step.slot]))
             }
-            (Op::BatchNorm(attributes), Some(x)) => norm(x, step.slot, attributes, step.act),
-            (Op::LayerNorm { epsilon }, Some(x)) => {
-                ops::layer_norm(x, &parameters.scales[step.slot], *epsilon)
+            (Op::BatchNorm(attributes), Some(x)) => {
+                in_f32(x, |x| norm(x, step.slot, attributes, step.act))
             }
+            (Op::LayerNorm { epsilon }, Some(x)) => in_f32(x, |x| {
+                ops::layer_norm(x, &parameters.scales[step.slot], *epsilon)
+            }),
             (Op::GroupNorm { groups, epsilon }, Some(x)) => {
-                ops::group_norm(x, &parameters.scales[step.slot], *groups, *epsilon)
+                let scale = &parameters.scales[step.slot];
+                in_f32(x, |x| ops::group_norm(x, scale, *groups, *epsilon))
             }
             (op @ (Op::Dropout { .. } | Op::DropPath(_)), Some(x)) => dropped(x, op),
             (Op::Activation(_), Some(x)) if steps[step.reads[0].0].act != Act::Identity => x,

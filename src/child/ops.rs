@@ -5,7 +5,7 @@ use burn::module::Param;
 use burn::tensor::ops::{
     AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions, PadMode,
 };
-use burn::tensor::{Device, Tensor, TensorData, activation, module};
+use burn::tensor::{DType, Device, Tensor, TensorData, activation, module};
 
 use super::initial::unit;
 use super::kernels::{self, Act, Function, Geometry};
@@ -54,6 +54,22 @@ macro_rules! each_rank {
             Values::Flat($x) => Values::Flat($body),
         }
     };
+}
+
+impl Values {
+    /// The type of the numbers.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Self::Image(x) => x.dtype(),
+            Self::Flat(x) => x.dtype(),
+        }
+    }
+
+    /// In another type, which gradients come back from.
+    pub fn cast(self, dtype: impl Into<DType>) -> Self {
+        let dtype = dtype.into();
+        each_rank!(self, x => x.cast(dtype))
+    }
 }
 
 /// The activation that an operation applies to its own result, if it is one of those.
@@ -296,8 +312,8 @@ pub(super) fn dropout(x: Values, rate: f64, rng: &mut StreamRng) -> Values {
         let shape = x.dims();
         let draw = |_| if f64::from(unit(rng)) < rate { 0.0 } else { scale };
         let mask: Vec<f32> = (0..shape.iter().product()).map(draw).collect();
-        let device: Device = x.device();
-        x.mul(Tensor::from_data(TensorData::new(mask, shape), &device))
+        let options = (&x.device(), x.dtype());
+        x.mul(Tensor::from_data(TensorData::new(mask, shape), options))
     })
 }
 
@@ -317,8 +333,8 @@ pub(super) fn drop_path(x: Values, drop: &DropPath, progress: f64, rng: &mut Str
         if kernels::serve(&x) {
             kernels::scale_images(x, mask)
         } else {
-            let device: Device = x.device();
-            x.mul(Tensor::from_data(TensorData::new(mask, shape), &device))
+            let options = (&x.device(), x.dtype());
+            x.mul(Tensor::from_data(TensorData::new(mask, shape), options))
         }
     })
 }
@@ -419,15 +435,16 @@ pub(super) fn crop2d(x: Tensor<4>, sides: Sides) -> Tensor<4> {
 
 /// Resizes by one matrix for the rows and one for the columns: every backend has its gradient.
 pub(super) fn resize(x: Tensor<4>, size: [usize; 2], mode: Interpolation) -> Tensor<4> {
-    let device = x.device();
+    let (device, dtype) = (x.device(), x.dtype());
+    let blend = |from, to| blend(from, to, mode, &device).cast(dtype);
     let [batch, channels, height, width] = x.dims();
     let columns = x.reshape([batch * channels * height, width]);
-    let columns = columns.matmul(blend(width, size[1], mode, &device));
+    let columns = columns.matmul(blend(width, size[1]));
     let rows = columns
         .reshape([batch * channels, height, size[1]])
         .swap_dims(1, 2)
         .reshape([batch * channels * size[1], height]);
-    rows.matmul(blend(height, size[0], mode, &device))
+    rows.matmul(blend(height, size[0]))
         .reshape([batch * channels, size[1], size[0]])
         .swap_dims(1, 2)
         .reshape([batch, channels, size[0], size[1]])

@@ -35,23 +35,25 @@ pub fn score(
 ) -> Result<Score> {
     let device = device.clone().without_autodiff();
     let child = Child::with_weights(network, weights, &device)?;
-    guard::catch(|| measure(&child, split, &device, || Ok(()))).unwrap_or_else(|panic| {
-        Err(Error::invalid(
-            "score",
-            "a computation that succeeds",
-            panic,
-        ))
+    let measured = guard::catch(|| {
+        let totals = measure(&child, split, &device, || Ok(()))?;
+        let [(loss, accuracy)] = Totals::read([totals]);
+        Ok(Score { loss, accuracy })
+    });
+    measured.unwrap_or_else(|panic| {
+        let expected = "a computation that succeeds";
+        Err(Error::invalid("score", expected, panic))
     })
 }
 
-/// Measures `child`, which is on `device`, without autodiff; `pause` is asked between batches whether
-/// to go on.
+/// Measures `child`, which is on `device`, without autodiff and without waiting for the device;
+/// `pause` is asked between batches whether to go on.
 pub(super) fn measure<E>(
     child: &Child,
     split: &Split,
     device: &Device,
     mut pause: impl FnMut() -> Result<(), E>,
-) -> Result<Score, E> {
+) -> Result<Totals, E> {
     let mut totals = Totals::new(device);
     let indices: Vec<usize> = (0..split.len()).collect();
     for batch in indices.chunks(BATCH) {
@@ -61,6 +63,5 @@ pub(super) fn measure<E>(
         let loss = cross_entropy(logits.clone(), &batch.labels, 0.0);
         totals.add(loss, logits, batch.labels);
     }
-    let (loss, accuracy) = totals.read();
-    Ok(Score { loss, accuracy })
+    Ok(totals)
 }

@@ -10,6 +10,7 @@ use rand::seq::SliceRandom;
 use super::forward::Child;
 use super::guard;
 use super::loss::{Totals, cross_entropy};
+use super::precision::{check_precision, forward_train};
 use super::schedule::learning_rate;
 use super::score::{Score, measure};
 use super::update::Optimizer;
@@ -119,6 +120,7 @@ fn learn(
         ..
     } = evaluation;
     config.validate().map_err(|error| invalid(&error))?;
+    check_precision(config.precision, device).map_err(|error| invalid(&error))?;
     check_fit(evaluation, data)?;
     let plain = device.clone().without_autodiff();
     let device = plain.clone().autodiff();
@@ -150,24 +152,36 @@ fn learn(
                 &device,
             );
             let done = (epoch * per_epoch + update) as f64 / (config.epochs * per_epoch) as f64;
-            let logits = child.forward_train(batch.images, done, &mut dropout);
+            let logits = forward_train(
+                &mut child,
+                config.precision,
+                batch.images,
+                done,
+                &mut dropout,
+            );
             let loss = cross_entropy(logits.clone(), &batch.labels, config.label_smoothing);
             let gradients = GradientsParams::from_grads(loss.backward(), &child.parameters);
             totals.add(loss, logits, batch.labels);
             let rate = learning_rate(config, epoch, update, per_epoch);
             child.parameters = optimizer.step(rate, child.parameters, gradients);
         }
-        let (loss, accuracy) = totals.read();
-        finite(epoch, "training loss", loss)?;
         let valid = child.valid();
-        let score = measure(&valid, data.validation(), &plain, pause)?;
-        finite(epoch, "validation loss", score.loss)?;
+        let measured = measure(&valid, data.validation(), &plain, pause)?;
+        // The one place of an epoch where the host waits for the device.
+        let [(loss, accuracy), (validation_loss, validation_accuracy)] =
+            Totals::read([totals, measured]);
+        finite(epoch, "training loss", loss)?;
+        finite(epoch, "validation loss", validation_loss)?;
+        let score = Score {
+            loss: validation_loss,
+            accuracy: validation_accuracy,
+        };
         let finished = Epoch {
             epoch: epoch + 1,
             loss,
             accuracy,
-            validation_loss: score.loss,
-            validation_accuracy: score.accuracy,
+            validation_loss,
+            validation_accuracy,
             learning_rate: learning_rate(config, epoch, 0, per_epoch),
             seconds: epoch_started.elapsed().as_secs_f64(),
         };

@@ -19,6 +19,7 @@ mod idx;
 mod locate;
 mod normalise;
 mod raw;
+mod resident;
 mod split;
 mod synthetic;
 #[cfg(test)]

@@ -41,6 +41,11 @@ impl Normaliser {
         &self.channels
     }
 
+    /// What each of the 256 pixels becomes, channel after channel.
+    pub fn scaled(&self) -> Vec<f32> {
+        self.channels.iter().flat_map(|c| c.table).collect()
+    }
+
     /// Appends `image`, `[channel, row, column]`, as it is.
     pub fn append(&self, image: &[u8], out: &mut Vec<f32>) {
         let plane = image.len() / self.channels.len();

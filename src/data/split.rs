@@ -1,13 +1,22 @@
-//! A split, and the batches it hands out: the only place of this room that makes tensors.
+//! A split and the batches it hands out, made on the host or where the device holds the split.
 
 use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use parking_lot::Mutex;
 
-use super::augment::Augment;
+use super::augment::{Augment, View};
 use super::normalise::Normaliser;
 use super::raw::Raw;
+use super::resident::Resident;
+use crate::device;
 use crate::seed::StreamRng;
+
+/// The most pixels of a split that a GPU is given to hold, a byte each (1 GiB).
+///
+/// Below the memory of any GPU that trains and the longest buffer of its driver; the places of the
+/// pixels fit an `i32`.
+const MOST_RESIDENT: usize = 1 << 30;
 
 /// Some records of a data set. Cheap to clone: the pixels are shared with the other splits.
 #[derive(Clone, Debug)]
@@ -15,6 +24,8 @@ pub struct Split {
     raw: Arc<Raw>,
     normaliser: Arc<Normaliser>,
     records: Arc<[u32]>,
+    /// What each device holds of this split, for all that train on it.
+    residents: Arc<Mutex<Vec<(Device, Option<Resident>)>>>,
 }
 
 /// Images and their labels on a device.
@@ -33,6 +44,7 @@ impl Split {
             raw,
             normaliser,
             records: records.into(),
+            residents: Arc::default(),
         }
     }
 
@@ -69,9 +81,38 @@ impl Split {
     /// `augment`, each image in turn draws its change from the generator given, and nothing else
     /// does.
     ///
+    /// A GPU is given the whole split with the first batch and makes its batches itself, equal to
+    /// the bit to those of the CPU; a split of more than 1 GiB of pixels goes to it batch by batch.
+    ///
     /// # Panics
     /// Where an index is not below [`len`](Self::len).
     pub fn batch(
+        &self,
+        indices: &[usize],
+        augment: Option<(&Augment, &mut StreamRng)>,
+        device: &Device,
+    ) -> Batch {
+        let Some(resident) = self.resident(device) else {
+            return self.gather(indices, augment, device);
+        };
+        // A device does not say so.
+        assert!(indices.iter().all(|i| *i < self.len()), "no such image");
+        let views = match augment {
+            None => vec![View::default(); indices.len()],
+            Some((augment, rng)) => indices.iter().map(|_| augment.draw(rng)).collect(),
+        };
+        let Batch { images, labels } = resident.batch(indices, &views);
+        match device.is_autodiff() {
+            false => Batch { images, labels },
+            true => Batch {
+                images: images.autodiff(),
+                labels: labels.autodiff(),
+            },
+        }
+    }
+
+    /// Makes the batch on the host.
+    pub(super) fn gather(
         &self,
         indices: &[usize],
         augment: Option<(&Augment, &mut StreamRng)>,
@@ -93,5 +134,45 @@ impl Split {
             images: Tensor::from_data(TensorData::new(images, shape), device),
             labels: Tensor::from_data(TensorData::new(labels, [indices.len()]), device),
         }
+    }
+
+    /// The split on `device`; none on the CPU, which reads the host's copy, or where it is too large.
+    fn resident(&self, device: &Device) -> Option<Resident> {
+        match device::is_cpu(device) {
+            true => None,
+            false => self.held(device, MOST_RESIDENT),
+        }
+    }
+
+    /// The split on `device`, copied there by whoever asks first; none if it has more than `most`
+    /// pixels.
+    pub(super) fn held(&self, device: &Device, most: usize) -> Option<Resident> {
+        // Whoever comes second waits for the copy.
+        let mut residents = self.residents.lock();
+        if let Some((_, resident)) = residents.iter().find(|(on, _)| on == device) {
+            return resident.clone();
+        }
+        let pixels = self.len() * self.raw.size();
+        let resident = (pixels <= most).then(|| self.upload(device));
+        if resident.is_none() {
+            tracing::warn!(
+                "data set '{}': the {pixels} pixels of {} images are more than the {most} that a \
+                 device is given to hold; each batch is uploaded",
+                self.raw.name,
+                self.len(),
+            );
+        }
+        residents.push((device.clone(), resident.clone()));
+        resident
+    }
+
+    /// Copies the split to `device`.
+    pub(super) fn upload(&self, device: &Device) -> Resident {
+        let images = self.records.iter().map(|r| self.raw.image(*r as usize));
+        let pixels: Vec<u8> = images.flatten().copied().collect();
+        let labels = (0..self.len()).map(|i| self.label(i) as i64).collect();
+        let device = device.clone().without_autodiff();
+        let scaled = self.normaliser.scaled();
+        Resident::upload(&pixels, labels, scaled, self.raw.shape, &device)
     }
 }

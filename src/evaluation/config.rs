@@ -28,6 +28,24 @@ pub enum ScheduleKind {
     Step,
 }
 
+/// The numbers that a child computes with while it trains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// 32 bits.
+    #[default]
+    F32,
+    /// Activations and gradients of 16 bits with the range of f32, everything that adds up in f32
+    /// (arXiv 1710.03740). Not every device computes in it.
+    Bf16,
+}
+
+impl Precision {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// The training settings of a child.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -60,6 +78,10 @@ pub struct TrainingConfig {
     /// By how many pixels training images are padded on each side before a random crop to their own
     /// size. Default 0: no crop.
     pub pad_crop: usize,
+    /// What the training computes with; validation computes in f32. Default f32, which is not in the
+    /// JSON, so that digests from before there was a choice hold.
+    #[serde(skip_serializing_if = "Precision::is_default")]
+    pub precision: Precision,
 }
 
 impl Default for TrainingConfig {
@@ -77,6 +99,7 @@ impl Default for TrainingConfig {
             label_smoothing: 0.0,
             flip: false,
             pad_crop: 0,
+            precision: Precision::default(),
         }
     }
 }
@@ -96,6 +119,7 @@ impl TrainingConfig {
         "label_smoothing",
         "flip",
         "pad_crop",
+        "precision",
     ];
 
     /// Checks that every setting is within its range.

@@ -8,7 +8,7 @@ mod outcome;
 mod tests;
 
 pub use crate::network::Digest;
-pub use config::{OptimizerKind, ScheduleKind, TrainingConfig};
+pub use config::{OptimizerKind, Precision, ScheduleKind, TrainingConfig};
 pub use outcome::{Epoch, Failure, FailureKind, Outcome};
 
 use crate::network::Network;

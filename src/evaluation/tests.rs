@@ -22,12 +22,13 @@ fn evaluation() -> Evaluation {
 fn every_part_of_an_evaluation_is_in_its_digest() {
     let base = evaluation();
     assert_eq!(base.digest(), evaluation().digest());
-    let changes: [fn(&mut Evaluation); 6] = [
+    let changes: [fn(&mut Evaluation); 7] = [
         |e| e.seed = Seed(8),
         |e| e.data.split = "train 11, validation 4".into(),
         |e| e.data.content = "11".repeat(32),
         |e| e.training.epochs = 11,
         |e| e.training.learning_rate = 1.000_000_1e-3,
+        |e| e.training.precision = Precision::Bf16,
         |e| {
             let output = Node::input(&[4])
                 .unwrap()
@@ -41,6 +42,18 @@ fn every_part_of_an_evaluation_is_in_its_digest() {
         change(&mut changed);
         assert_ne!(changed.digest(), base.digest());
     }
+}
+
+#[test]
+fn a_setting_that_came_later_leaves_the_digests_of_before() {
+    // What the key of an evaluation was before there was a choice of precision.
+    let settings = serde_json::to_string(&TrainingConfig::default()).unwrap();
+    assert_eq!(
+        settings,
+        r#"{"epochs":10,"batch_size":128,"optimizer":"adam","learning_rate":0.001,"momentum":0.9,"schedule":"constant","step_size":30,"step_gamma":0.1,"weight_decay":0.0,"label_smoothing":0.0,"flip":false,"pad_crop":0}"#
+    );
+    let read: TrainingConfig = serde_json::from_str(&settings).unwrap();
+    assert_eq!(read.precision, Precision::F32);
 }
 
 #[test]
@@ -58,7 +71,11 @@ fn settings_have_defaults_and_refuse_unknown_names() {
     assert_eq!(config.optimizer, OptimizerKind::Sgd);
     assert_eq!((config.epochs, config.batch_size), (10, 128));
     assert!(serde_json::from_str::<TrainingConfig>(r#"{"epoch":3}"#).is_err());
-    let json = serde_json::to_value(TrainingConfig::default()).unwrap();
+    let bf16 = TrainingConfig {
+        precision: Precision::Bf16,
+        ..TrainingConfig::default()
+    };
+    let json = serde_json::to_value(bf16).unwrap();
     let names: Vec<&String> = json.as_object().unwrap().keys().collect();
     let mut options = TrainingConfig::OPTIONS.to_vec();
     options.sort_unstable();

@@ -10,6 +10,7 @@ use super::network::{nodes_of, whole};
 use super::options::Options;
 use super::{Host, Scripted, raise, raised_kind};
 use crate::child::Weights;
+use crate::child::check_precision;
 use crate::data::Dataset;
 use crate::error::Error;
 use crate::evaluation::TrainingConfig;
@@ -57,8 +58,8 @@ mod managers {
     /// A manager that trains networks on `data`. Options of the training: `epochs` (10),
     /// `batch_size` (128), `optimizer` ("adam" or "sgd"), `learning_rate` (1e-3), `momentum`
     /// (0.9, for sgd), `schedule` ("constant", "cosine" or "step"), `step_size`, `step_gamma`,
-    /// `weight_decay` (0), `label_smoothing` (0), `flip` (false), `pad_crop` (0). Options of the
-    /// reward: `acc_beta` (0.8), `clip_rewards` (false), `failure_reward` (the lowest reward),
+    /// `weight_decay` (0), `label_smoothing` (0), `flip` (false), `pad_crop` (0), `precision`
+    /// ("f32", or "bf16" where the device computes in it). Options of the reward: `acc_beta` (0.8), `clip_rewards` (false), `failure_reward` (the lowest reward),
     /// `timeout` (seconds a child; none). A network beyond `max_params`, `max_macs` (one image) or
     /// `max_memory` (bytes, as `net.memory`, at this batch size and optimizer) is a failed outcome
     /// of the kind "limit", and is not trained.
@@ -71,7 +72,9 @@ mod managers {
         let host = Host::of(&ctx)?;
         let known = [TrainingConfig::OPTIONS, ManagerConfig::OPTIONS];
         let options = Options::new("NetworkManager", &options, &known)?;
-        let (training, config) = (options.part(known[0])?, options.part(known[1])?);
+        let training: TrainingConfig = options.part(known[0])?;
+        check_precision(training.precision, host.device()).map_err(raise)?;
+        let config = options.part(known[1])?;
         let progress = host.progress().clone();
         let executor = InProcess {
             device: host.device().clone(),

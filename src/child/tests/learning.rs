@@ -12,7 +12,7 @@ use crate::evaluation::{Epoch, Failure, FailureKind, OptimizerKind, ScheduleKind
 
 static RUNS: AtomicBool = AtomicBool::new(false);
 
-fn control() -> Control<'static> {
+pub(super) fn control() -> Control<'static> {
     Control {
         deadline: None,
         cancelled: &RUNS,
@@ -20,7 +20,7 @@ fn control() -> Control<'static> {
     }
 }
 
-fn settings() -> TrainingConfig {
+pub(super) fn settings() -> TrainingConfig {
     TrainingConfig {
         epochs: 6,
         batch_size: 32,

@@ -4,6 +4,7 @@
 mod gradients;
 mod learning;
 mod operations;
+mod precision;
 mod torch;
 
 use burn::tensor::{Device, Tensor, TensorData};

@@ -1,6 +1,7 @@
 mod fetching;
 mod pictures;
 mod reading;
+mod residence;
 mod splitting;
 
 use std::io::Write;
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
 
+use super::augment::View;
 use super::*;
 
 /// The folder with the real data.

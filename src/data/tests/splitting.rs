@@ -3,7 +3,6 @@ use std::collections::BTreeSet;
 use burn::tensor::Device;
 
 use super::*;
-use crate::data::augment::View;
 use crate::data::normalise::Normaliser;
 use crate::data::raw::{Parts, Raw};
 use crate::seed::Seed;
