@@ -144,6 +144,7 @@ pub(crate) fn forward(
                         segments: &tables.segments,
                         depth,
                         finish: finish(&bias[group * filters..], act),
+                        ahead: [&[], &[]],
                     };
                     // SAFETY: windows stay within the images that are read, `count` of them; each
                     // group has weights, biases and outputs for its filters.
@@ -394,6 +395,7 @@ impl Part<'_> {
                     segments,
                     depth: width,
                     finish: Finish::Add,
+                    ahead: [&[], &[]],
                 };
                 // SAFETY: windows stay within the images that are read; `dy` has room for three
                 // registers beyond its last pixel; `dw` has a row for each tap and channel.
@@ -422,6 +424,7 @@ impl Part<'_> {
                         segments: &tables.segments,
                         depth: filters,
                         finish: Finish::Set,
+                        ahead: [&[], &[]],
                     };
                     // SAFETY: the border of `dy` is as wide as windows reach; each group has weights
                     // and gradients for its channels.

@@ -25,6 +25,12 @@ fn dense(tables: &mut Tables, pixels: usize, a: usize, c: usize) {
     tables.rows.extend(rows);
 }
 
+/// The values of `count` pixels from `start`, as far as there are any.
+fn next(values: &[f32], channels: usize, start: usize, count: usize) -> &[f32] {
+    let rest = values.get(start * channels..).unwrap_or_default();
+    &rest[..rest.len().min(count * channels)]
+}
+
 const WHOLE: [Segment; 1] = [Segment { a: 0, b: 0 }];
 
 /// As [`super::conv::forward`].
@@ -70,6 +76,7 @@ pub(crate) fn forward(
                         segments: &WHOLE,
                         depth: channels,
                         finish: Finish::Bias(bias.as_ptr(), low, high),
+                        ahead: [&[], &[]],
                     };
                     // SAFETY: `count` pixels of each.
                     unsafe { product.compute() };
@@ -123,6 +130,7 @@ pub(crate) fn backward(
                      sums: &mut [f32],
                      tables: &mut Tables| {
             let (dw, db) = sums.split_at_mut(sums.len() - filters);
+            let after = start + count;
             let mut b = dy[start * filters..][..count * filters].as_ptr();
             if copied {
                 let extent = Extent {
@@ -150,6 +158,10 @@ pub(crate) fn backward(
                     segments: &WHOLE,
                     depth: count,
                     finish: Finish::Add,
+                    ahead: [
+                        next(dy, filters, after, SUMMED),
+                        next(y, filters, after, SUMMED),
+                    ],
                 };
                 // SAFETY: `count` pixels of each, and whole registers of B: it has no column beyond
                 // them, or is a copy with room for three after its last pixel.
@@ -170,6 +182,7 @@ pub(crate) fn backward(
                     segments: &WHOLE,
                     depth: filters,
                     finish: Finish::Set,
+                    ahead: [next(x, channels, after, SUMMED), &[]],
                 };
                 // SAFETY: `count` pixels of each.
                 unsafe { product.compute() };

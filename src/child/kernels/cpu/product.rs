@@ -16,6 +16,9 @@ pub const ROWS: usize = 6;
 /// Rows of a tile that is 3 registers wide. 4 would fit AVX2 exactly, and the compiler spills.
 const ROWS_WIDE: usize = 3;
 
+/// Rows between two looks ahead: whole tiles of either kind.
+const ROWS_A_TURN: usize = 24;
+
 /// Registers a full panel of B is wide.
 const VECTORS: usize = 2;
 
@@ -251,6 +254,8 @@ pub struct Product<'a> {
     pub segments: &'a [Segment],
     pub depth: usize,
     pub finish: Finish,
+    /// What is read next: fetched from memory meanwhile, a little with each few rows.
+    pub ahead: [&'a [f32]; 2],
 }
 
 impl Product<'_> {
@@ -269,33 +274,47 @@ impl WithSimd for Product<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let step = self.panels.step();
+        // Turns cost a little, and are of no use with nothing ahead.
+        let turn = match self.ahead {
+            [[], []] => self.rows.len().max(1),
+            _ => ROWS_A_TURN,
+        };
+        let turns = self.panels.each().count() * self.rows.len().div_ceil(turn);
+        let share = |values: &[f32]| values.len().div_ceil(turns.max(1)).max(1);
+        let mut ahead = self.ahead.map(|values| values.chunks(share(values)));
         for (panel, columns) in self.panels.each().enumerate() {
             let (b, b_step) = match self.layout {
                 Layout::Packed(depth) => (panel * depth * step, step),
                 Layout::Rows(step) => (columns.start, step),
             };
-            let rows = Rows {
-                simd,
-                rows: self.rows,
-                a: self.a,
-                b: self.b.wrapping_add(b),
-                c: self.c.wrapping_add(columns.start),
-                sum: Sum {
-                    segments: self.segments,
-                    depth: self.depth,
-                    a_step: self.a_step,
-                    b_step,
-                },
-                width: columns.len(),
-                finish: match self.finish {
-                    Finish::Bias(bias, low, high) => {
-                        Finish::Bias(bias.wrapping_add(columns.start), low, high)
-                    }
-                    finish => finish,
-                },
+            let finish = match self.finish {
+                Finish::Bias(bias, low, high) => {
+                    Finish::Bias(bias.wrapping_add(columns.start), low, high)
+                }
+                finish => finish,
             };
-            // SAFETY: `compute` is the only caller, and its caller promised.
-            unsafe { rows.compute() };
+            for rows in self.rows.chunks(turn) {
+                for values in ahead.iter_mut().filter_map(Iterator::next) {
+                    simd::prefetch(values);
+                }
+                let rows = Rows {
+                    simd,
+                    rows,
+                    a: self.a,
+                    b: self.b.wrapping_add(b),
+                    c: self.c.wrapping_add(columns.start),
+                    sum: Sum {
+                        segments: self.segments,
+                        depth: self.depth,
+                        a_step: self.a_step,
+                        b_step,
+                    },
+                    width: columns.len(),
+                    finish,
+                };
+                // SAFETY: `compute` is the only caller, and its caller promised.
+                unsafe { rows.compute() };
+            }
         }
     }
 }

@@ -105,3 +105,16 @@ pub unsafe fn store_first<S: Simd>(simd: S, to: *mut f32, values: S::f32s, count
         }
     }
 }
+
+/// Asks the memory for `values`, which are read soon.
+#[inline(always)]
+pub fn prefetch(values: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in values.chunks(16) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: every x86-64 has SSE; nothing is read.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
+}
