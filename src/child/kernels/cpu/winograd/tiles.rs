@@ -2,6 +2,8 @@
 //! down and across. A plane holds one product point of many tiles, `[tile][channel]`, the channels
 //! filled up with zeros to whole registers. Knows nothing of products and weights.
 
+use std::mem::MaybeUninit;
+
 use pulp::Simd;
 
 use super::super::simd::{load, load_first, store, store_first};
@@ -117,6 +119,10 @@ pub struct Chunk<'a, S, A> {
     pub count: usize,
 }
 
+/// A square of registers between its two transforms. On the stack a register would straddle lines.
+#[repr(align(64))]
+struct Half<V, const I: usize, const O: usize>([[MaybeUninit<V>; I]; O]);
+
 /// Transforms a square of registers, first its columns, then its rows.
 #[inline(always)]
 fn square<S: Simd, const I: usize, const O: usize>(
@@ -126,7 +132,7 @@ fn square<S: Simd, const I: usize, const O: usize>(
     mut store: impl FnMut(usize, usize, S::f32s),
 ) {
     let zero = simd.splat_f32s(0.0);
-    let mut half = [[zero; I]; O];
+    let mut half = Half([[MaybeUninit::uninit(); I]; O]);
     for j in 0..I {
         let mut column = [zero; I];
         for i in 0..I {
@@ -134,11 +140,16 @@ fn square<S: Simd, const I: usize, const O: usize>(
         }
         let column = line(column);
         for i in 0..O {
-            half[i][j] = column[i];
+            half.0[i][j].write(column[i]);
         }
     }
     for i in 0..O {
-        let row = line(half[i]);
+        let mut row = [zero; I];
+        for j in 0..I {
+            // SAFETY: written above, every column of it.
+            row[j] = unsafe { half.0[i][j].assume_init() };
+        }
+        let row = line(row);
         for j in 0..O {
             store(i, j, row[j]);
         }
