@@ -9,6 +9,7 @@
 pub(crate) mod depthwise;
 pub(crate) mod geometry;
 pub(crate) mod lanes;
+pub(crate) mod norm;
 pub(crate) mod parallel;
 pub(crate) mod product;
 pub(crate) mod scratch;
