@@ -11,6 +11,7 @@ pub(crate) mod geometry;
 pub(crate) mod lanes;
 pub(crate) mod norm;
 pub(crate) mod parallel;
+pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod scratch;
 pub(crate) mod simd;

@@ -3,3 +3,4 @@
 mod common;
 mod depthwise;
 mod norm;
+mod pool;
