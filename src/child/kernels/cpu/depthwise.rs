@@ -39,7 +39,16 @@ pub fn forward(
             let own = unsafe { memory.slice(part * own, own) };
             own.fill(0.0);
             for image in part * images..g.batch.min((part + 1) * images) {
-                copy(g, ends, &x[image * g.input_size()..][..g.input_size()], own);
+                Take {
+                    g,
+                    size: g.input,
+                    ends,
+                    from: &x[image * g.input_size()..][..g.input_size()],
+                    to: own,
+                    output: None,
+                    sum: None,
+                }
+                .run();
                 simd::dispatch(Sweep {
                     g,
                     reach: Reach::Forward,
@@ -76,7 +85,7 @@ pub fn backward(
         true => g.input[0] * g.input[1] * g.filters,
         false => 0,
     };
-    let own = sums + input + output + spread;
+    let own = (sums + input + output + spread).next_multiple_of(WIDEST);
     scratch::with(table + parts * own, |memory| {
         let (table, memory) = memory.split_at_mut(table);
         pack(g, weight, table);
@@ -88,29 +97,31 @@ pub fn backward(
             own.fill(0.0);
             let (sums, own) = own.split_at_mut(sums);
             let (input, own) = own.split_at_mut(input);
-            let (output, spread) = own.split_at_mut(output);
+            let (output, own) = own.split_at_mut(output);
+            let spread = &mut own[..spread];
             for image in part * images..g.batch.min((part + 1) * images) {
                 let at = image * g.output_size()..(image + 1) * g.output_size();
-                simd::dispatch(Gate {
+                Take {
                     g,
+                    size: g.output(),
                     ends: output_ends,
-                    act,
-                    y: if act == Act::Identity {
-                        &[]
-                    } else {
-                        &y[at.clone()]
-                    },
-                    dy: &dy[at],
-                    gated: output,
-                    sum: &mut sums[table.len()..],
-                });
+                    from: &dy[at.clone()],
+                    to: output,
+                    output: (act != Act::Identity).then(|| (act, &y[at])),
+                    sum: Some(&mut sums[table.len()..]),
+                }
+                .run();
                 if gradients.weight.is_some() {
-                    copy(
+                    Take {
                         g,
-                        input_ends,
-                        &x[image * g.input_size()..][..g.input_size()],
-                        input,
-                    );
+                        size: g.input,
+                        ends: input_ends,
+                        from: &x[image * g.input_size()..][..g.input_size()],
+                        to: input,
+                        output: None,
+                        sum: None,
+                    }
+                    .run();
                     let (x, dy) = (&*input, &*output);
                     simd::dispatch(Correlate {
                         g,
@@ -175,24 +186,6 @@ fn pack(g: &Geometry, weight: &[f32], table: &mut [f32]) {
     table.fill(0.0);
     for (i, &value) in weight.iter().enumerate() {
         table[i % g.taps() * pitch(g) + i / g.taps()] = value;
-    }
-}
-
-/// Copies an input image between the ends of its rows, a channel for each filter.
-fn copy(g: &Geometry, (left, right): (usize, usize), x: &[f32], padded: &mut [f32]) {
-    let width = g.input[1];
-    let rows = padded.chunks_exact_mut((left + width + right) * pitch(g));
-    for (to, from) in rows.zip(x.chunks_exact(width * g.channels)) {
-        let pixels = to[left * pitch(g)..].chunks_exact_mut(pitch(g));
-        for (to, from) in pixels.zip(from.chunks_exact(g.channels)) {
-            match g.filters == g.channels {
-                true => to[..g.channels].copy_from_slice(from),
-                false => {
-                    let to = to.chunks_mut(g.filters / g.channels);
-                    to.zip(from).for_each(|(to, &from)| to.fill(from));
-                }
-            }
-        }
     }
 }
 
@@ -463,58 +456,82 @@ impl<S: Simd> Tile<S> {
     }
 }
 
-/// Takes the gradient of an image to before the activation, into working memory, and sums it up.
-struct Gate<'a> {
+/// Takes an image to working memory, between the ends of its rows.
+struct Take<'a> {
     g: &'a Geometry,
+    size: [usize; 2],
     ends: (usize, usize),
-    act: Act,
-    y: &'a [f32],
-    dy: &'a [f32],
-    gated: &'a mut [f32],
-    /// A sum a filter, padded; grows.
-    sum: &'a mut [f32],
+    /// Dense; with a channel for each filter or, if that is more, for each channel.
+    from: &'a [f32],
+    to: &'a mut [f32],
+    /// Where the image is the gradient of an activated output, that output: the gradient is taken to
+    /// before the activation.
+    output: Option<(Act, &'a [f32])>,
+    /// A sum a filter, padded, that grows by the image's.
+    sum: Option<&'a mut [f32]>,
 }
 
-impl WithSimd for Gate<'_> {
+impl Take<'_> {
+    /// Takes the image, with a copy of each channel for each of its filters.
+    fn run(self) {
+        let (g, [height, width]) = (self.g, self.size);
+        if self.from.len() == height * width * g.filters {
+            return simd::dispatch(self);
+        }
+        let rows = self
+            .to
+            .chunks_exact_mut((self.ends.0 + width + self.ends.1) * pitch(g));
+        for (to, from) in rows.zip(self.from.chunks_exact(width * g.channels)) {
+            let pixels = to[self.ends.0 * pitch(g)..].chunks_exact_mut(pitch(g));
+            for (to, from) in pixels.zip(from.chunks_exact(g.channels)) {
+                for (to, &from) in to.chunks_mut(g.filters / g.channels).zip(from) {
+                    to.fill(from);
+                }
+            }
+        }
+    }
+}
+
+impl WithSimd for Take<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { g, act, .. } = self;
-        let ([height, width], pitch) = (g.output(), pitch(g));
-        assert_eq!(self.dy.len(), g.output_size());
-        assert!(act == Act::Identity || self.y.len() == g.output_size());
-        assert_eq!(self.gated.len(), padded(g, [height, width], self.ends));
-        assert_eq!(self.sum.len(), pitch);
-        let (dy, y, sums) = (self.dy.as_ptr(), self.y.as_ptr(), self.sum.as_mut_ptr());
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let (g, [height, width], pitch) = (self.g, self.size, pitch(self.g));
+        assert_eq!(self.from.len(), height * width * g.filters);
+        assert!(self.output.is_none_or(|(_, y)| y.len() == self.from.len()));
+        assert_eq!(self.to.len(), padded(g, self.size, self.ends));
+        assert!(self.sum.as_ref().is_none_or(|sum| sum.len() == pitch));
+        let (from, output) = (self.from.as_ptr(), self.output);
+        let sums = self.sum.as_mut().map(|sum| sum.as_mut_ptr());
         for row in 0..height {
             let to = (row * (self.ends.0 + width + self.ends.1) + self.ends.0) * pitch;
-            let to = self.gated[to..].as_mut_ptr();
-            walk(
-                simd,
-                g.filters,
-                #[inline(always)]
-                |channel, lanes| {
-                    let mut sum = simd.splat_f32s(0.0);
-                    for column in 0..width {
+            let to = self.to[to..].as_mut_ptr();
+            // Pixel by pixel: memory is read from front to back.
+            for column in 0..width {
+                walk(
+                    simd,
+                    g.filters,
+                    #[inline(always)]
+                    |channel, lanes| {
                         let at = (row * width + column) * g.filters + channel;
                         // SAFETY: a pixel of an image, whose sizes were checked; in working memory
-                        // pixels are whole registers, whose last lanes stay 0.
+                        // pixels are whole registers, whose last lanes stay 0, and so are the sums.
                         unsafe {
-                            let mut dy = load_first(simd, dy.add(at), lanes);
-                            if act != Act::Identity {
-                                let y = load_first(simd, y.add(at), lanes);
-                                dy = gate(simd, act, y, dy);
+                            let mut value = load_first(simd, from.add(at), lanes);
+                            if let Some((act, y)) = output {
+                                let y = load_first(simd, y.as_ptr().add(at), lanes);
+                                value = gate(simd, act, y, value);
                             }
-                            store::<S>(to.add(column * pitch + channel), dy);
-                            sum = simd.add_f32s(sum, dy);
+                            store::<S>(to.add(column * pitch + channel), value);
+                            if let Some(sums) = sums {
+                                let sum = sums.add(channel);
+                                store::<S>(sum, simd.add_f32s(load::<S>(sum), value));
+                            }
                         }
-                    }
-                    let to = sums.wrapping_add(channel);
-                    // SAFETY: the sums are whole registers.
-                    unsafe { store::<S>(to, simd.add_f32s(load::<S>(to), sum)) };
-                },
-            );
+                    },
+                );
+            }
         }
     }
 }

@@ -12,8 +12,10 @@ pub(crate) mod depthwise;
 mod direct;
 pub(crate) mod geometry;
 pub(crate) mod lanes;
+pub(crate) mod norm;
 pub(crate) mod parallel;
 mod pointwise;
+pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod scratch;
 pub(crate) mod simd;
@@ -45,7 +47,3 @@ impl Act {
         }
     }
 }
-pub(crate) mod softmax;
-mod stub;
-pub(crate) mod update;
-pub(crate) use stub::*;

@@ -5,3 +5,5 @@ mod conv;
 mod depthwise;
 mod reference;
 mod winograd;
+mod norm;
+mod pool;
