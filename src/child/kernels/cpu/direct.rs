@@ -235,7 +235,7 @@ pub(crate) fn backward(
     gradients: Gradients,
 ) {
     let Gradients {
-        input: mut dx,
+        input: dx,
         weight: dw,
         bias: db,
     } = gradients;
@@ -259,7 +259,7 @@ pub(crate) fn backward(
             });
         }
         let (parts, images) = parallel::parts(g.batch);
-        let dx = dx.as_deref_mut().map(Shared::new);
+        let dx = dx.map(Shared::new);
         let part = Part {
             g,
             input,
@@ -273,7 +273,11 @@ pub(crate) fn backward(
         parallel::sum(parts, total, |index, sums| {
             let last = g.batch.min((index + 1) * images);
             // B is read up to three whole registers.
-            let copies = part.input.memory(chunk);
+            let copies = if part.with_weight {
+                part.input.memory(chunk)
+            } else {
+                0
+            };
             let len = copies + chunk * part.slope.grid.image + 64;
             scratch::with(len, |memory| {
                 memory.fill(0.0);

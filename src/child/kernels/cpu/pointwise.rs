@@ -97,7 +97,7 @@ pub(crate) fn backward(
     gradients: Gradients,
 ) {
     let Gradients {
-        input: mut dx,
+        input: dx,
         weight: dw,
         bias: db,
     } = gradients;
@@ -123,7 +123,7 @@ pub(crate) fn backward(
             });
         }
         let weights = &*weights;
-        let dx = dx.as_deref_mut().map(Shared::new);
+        let dx = dx.map(Shared::new);
         let block = |start: usize,
                      count: usize,
                      copy: &mut [f32],

@@ -120,6 +120,10 @@ impl<S: Simd> Rows<'_, S> {
     }
 
     #[inline(always)]
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "registers are counted everywhere alike"
+    )]
     unsafe fn tile<const R: usize, const V: usize>(&self, rows: &[(u32, u32)]) {
         let Sum {
             segments,
