@@ -10,6 +10,7 @@ pub(crate) mod conv;
 mod copy;
 mod direct;
 pub(crate) mod geometry;
+pub(crate) mod panels;
 pub(crate) mod parallel;
 mod pointwise;
 pub(crate) mod product;

@@ -2,8 +2,9 @@
 
 use super::conv::Gradients;
 use super::copy::{Extent, pitch};
+use super::panels::{Layout, Panels, Product, Tables};
 use super::parallel::{self, Shared};
-use super::product::{Finish, Layout, Panels, Product, Segment, Tables};
+use super::product::{Finish, Segment};
 use super::{Act, Geometry, scratch};
 
 /// The values of A in a block of pixels of the forward: they stay in L1 while B's panels pass.
