@@ -110,7 +110,8 @@ pub(crate) fn backward(
         0
     };
     let row = to_w.padded();
-    let sums = if dw.is_some() { channels * row } else { 0 };
+    let with_weight = dw.is_some();
+    let sums = if with_weight { channels * row } else { 0 };
     // Nothing is copied where the gradient can be read as it is: whole registers, nothing to mask.
     let copied = act != Act::Identity || db.is_some() || row != filters;
     let slope = if copied { pitch(filters) } else { filters };
@@ -146,7 +147,7 @@ pub(crate) fn backward(
                 extent.copy_masked(&dy[start * filters..], y, act, copy, db);
                 b = copy.as_ptr();
             }
-            if !dw.is_empty() {
+            if with_weight {
                 dense(tables, channels, 1, row);
                 let product = Product {
                     panels: to_w,
@@ -183,7 +184,10 @@ pub(crate) fn backward(
                     segments: &WHOLE,
                     depth: filters,
                     finish: Finish::Set,
-                    ahead: [next(x, channels, after, SUMMED), &[]],
+                    ahead: match with_weight {
+                        true => [next(x, channels, after, SUMMED), &[]],
+                        false => [&[], &[]],
+                    },
                 };
                 // SAFETY: `count` pixels of each.
                 unsafe { product.compute() };
