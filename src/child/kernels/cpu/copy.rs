@@ -137,6 +137,10 @@ impl Masked<'_> {
     /// # Safety
     /// The channels exist, and the slices hold `extent.pixels` pixels.
     #[inline(always)]
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "registers are counted everywhere alike"
+    )]
     unsafe fn registers<S: Simd, const V: usize>(&mut self, simd: S, first: usize, count: usize) {
         let Extent {
             pixels,

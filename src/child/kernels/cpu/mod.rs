@@ -13,6 +13,7 @@ mod direct;
 pub(crate) mod geometry;
 pub(crate) mod lanes;
 pub(crate) mod norm;
+pub(crate) mod panels;
 pub(crate) mod parallel;
 mod pointwise;
 pub(crate) mod pool;

@@ -42,9 +42,10 @@ pub fn sum(parts: usize, total: &mut [f32], work: impl Fn(usize, &mut [f32]) + S
         _ => scratch::with(parts * len, |all| {
             all.fill(0.0);
             let shared = Shared::new(all);
-            // SAFETY: each part has sums of its own.
             each(parts, |part| {
-                work(part, unsafe { shared.slice(part * len, len) })
+                // SAFETY: each part has sums of its own.
+                let sums = unsafe { shared.slice(part * len, len) };
+                work(part, sums);
             });
             (0..parts).for_each(|part| add(part, &all[part * len..][..len]));
         }),

@@ -2,8 +2,9 @@
 
 use super::conv::Gradients;
 use super::copy::{Extent, pitch};
+use super::panels::{Layout, Panels, Product, Tables};
 use super::parallel::{self, Shared};
-use super::product::{Finish, Layout, Panels, Product, Segment, Tables};
+use super::product::{Finish, Segment};
 use super::{Act, Geometry, scratch};
 
 /// The values of A in a block of pixels of the forward: they stay in L1 while B's panels pass.
@@ -97,7 +98,7 @@ pub(crate) fn backward(
     gradients: Gradients,
 ) {
     let Gradients {
-        input: mut dx,
+        input: dx,
         weight: dw,
         bias: db,
     } = gradients;
@@ -109,7 +110,8 @@ pub(crate) fn backward(
         0
     };
     let row = to_w.padded();
-    let sums = if dw.is_some() { channels * row } else { 0 };
+    let with_weight = dw.is_some();
+    let sums = if with_weight { channels * row } else { 0 };
     // Nothing is copied where the gradient can be read as it is: whole registers, nothing to mask.
     let copied = act != Act::Identity || db.is_some() || row != filters;
     let slope = if copied { pitch(filters) } else { filters };
@@ -123,7 +125,7 @@ pub(crate) fn backward(
             });
         }
         let weights = &*weights;
-        let dx = dx.as_deref_mut().map(Shared::new);
+        let dx = dx.map(Shared::new);
         let block = |start: usize,
                      count: usize,
                      copy: &mut [f32],
@@ -145,7 +147,7 @@ pub(crate) fn backward(
                 extent.copy_masked(&dy[start * filters..], y, act, copy, db);
                 b = copy.as_ptr();
             }
-            if !dw.is_empty() {
+            if with_weight {
                 dense(tables, channels, 1, row);
                 let product = Product {
                     panels: to_w,
@@ -182,7 +184,10 @@ pub(crate) fn backward(
                     segments: &WHOLE,
                     depth: filters,
                     finish: Finish::Set,
-                    ahead: [next(x, channels, after, SUMMED), &[]],
+                    ahead: match with_weight {
+                        true => [next(x, channels, after, SUMMED), &[]],
+                        false => [&[], &[]],
+                    },
                 };
                 // SAFETY: `count` pixels of each.
                 unsafe { product.compute() };

@@ -122,7 +122,7 @@ prop_compose! {
         groups in select(vec![1_usize, 1, 1, 2, 3, 4]),
     ) -> Geometry {
         // Where the groups do not divide the channels, they multiply them.
-        let whole = |n: usize| if n % groups == 0 { n } else { n * groups };
+        let whole = |n: usize| if n.is_multiple_of(groups) { n } else { n * groups };
         Geometry {
             batch,
             input: [height, width],
