@@ -7,6 +7,8 @@
 //! partial sums are added in a fixed order.
 
 pub(crate) mod depthwise;
+pub(crate) mod elementwise;
+pub(crate) mod functions;
 pub(crate) mod geometry;
 pub(crate) mod lanes;
 pub(crate) mod norm;

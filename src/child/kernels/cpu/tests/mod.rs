@@ -2,5 +2,6 @@
 
 mod common;
 mod depthwise;
+mod elementwise;
 mod norm;
 mod pool;

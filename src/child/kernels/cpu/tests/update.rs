@@ -25,7 +25,10 @@ fn adam_is_the_algorithm_of_the_paper() {
             let slope = f64::from(*slope) + 0.05 * *x;
             *m = 0.9 * *m + 0.1 * slope;
             *v = 0.999 * *v + 0.001 * slope * slope;
-            let (m, v) = (*m / (1.0 - 0.9_f64.powi(updates)), *v / (1.0 - 0.999_f64.powi(updates)));
+            let (m, v) = (
+                *m / (1.0 - 0.9_f64.powi(updates)),
+                *v / (1.0 - 0.999_f64.powi(updates)),
+            );
             *x -= 0.01 * m / (v.sqrt() + 1e-7);
         }
     }
@@ -50,5 +53,10 @@ fn momentum_gathers_speed() {
     close("velocity", &velocity, &[4.625], 1e-6);
     close("x", &x, &[0.2875], 1e-6);
     sgd(rule, &mut x, &[2.0], None);
-    close("without momentum", &x, &[0.2875 - 0.1 * (2.0 + 0.143_75)], 1e-6);
+    close(
+        "without momentum",
+        &x,
+        &[0.2875 - 0.1 * (2.0 + 0.143_75)],
+        1e-6,
+    );
 }
