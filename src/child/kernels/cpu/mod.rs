@@ -17,6 +17,8 @@ pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod scratch;
 pub(crate) mod simd;
+pub(crate) mod softmax;
+pub(crate) mod update;
 
 pub(crate) use geometry::Geometry;
 

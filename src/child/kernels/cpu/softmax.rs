@@ -1,46 +1,65 @@
-//! The cross-entropy of a softmax, fused. Knows logits and labels only.
-//!
-//! A batch has a row of a few logits for each image: the work is too small for registers to matter.
+//! Cross-entropy of a softmax, its gradient and the right answers, in one pass over the logits. Knows
+//! nothing of how these are averaged over batches.
 
-/// The mean cross-entropy, in nats, of `logits`, `[batch, classes]`, against `labels`, `[batch]`; each
-/// target gives `smoothing` of its weight to all classes alike (arXiv 1512.00567, §7). NaN where a logit
-/// is.
-pub fn cross_entropy(logits: &[f32], labels: &[usize], smoothing: f32) -> f32 {
-    let classes = logits.len() / labels.len();
-    let mut sum = 0.0;
-    for (row, &label) in logits.chunks_exact(classes).zip(labels) {
-        let normaliser = log_sum_exp(row);
-        let uniform = row.iter().map(|&z| f64::from(z)).sum::<f64>() / classes as f64;
-        let smoothing = f64::from(smoothing);
-        let target = (1.0 - smoothing) * f64::from(row[label]) + smoothing * uniform;
-        sum += normaliser - target;
-    }
-    (sum / labels.len() as f64) as f32
+/// What a batch shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// The mean cross-entropy in nats; not a number where a logit is not, or where a label is no class.
+    pub loss: f32,
+    /// How many images have their label's logit as the first largest.
+    pub correct: usize,
 }
 
-/// The gradient of [`cross_entropy`] times `by`: `by · (probability - target) / batch`.
-pub fn gradient(logits: &[f32], labels: &[usize], smoothing: f32, by: f32, gradient: &mut [f32]) {
-    let classes = logits.len() / labels.len();
-    let weight = f64::from(by) / labels.len() as f64;
-    let smoothing = f64::from(smoothing);
-    let rows = logits.chunks_exact(classes).zip(labels);
-    for ((row, &label), gradient) in rows.zip(gradient.chunks_exact_mut(classes)) {
-        let normaliser = log_sum_exp(row);
-        for (class, (z, slot)) in row.iter().zip(gradient).enumerate() {
-            let own = f64::from(u8::from(class == label));
-            let target = (1.0 - smoothing) * own + smoothing / classes as f64;
-            *slot = (weight * ((f64::from(*z) - normaliser).exp() - target)) as f32;
+/// The cross-entropy of `logits` `[batch, classes]` against `labels`; each target gives `smoothing` of its
+/// weight to all classes alike (arXiv 1512.00567, §7). The gradient of the mean loss is written where
+/// it is wanted.
+pub fn cross_entropy(
+    logits: &[f32],
+    labels: &[i64],
+    smoothing: f32,
+    mut gradient: Option<&mut [f32]>,
+) -> Outcome {
+    let (batch, classes) = (labels.len(), logits.len() / labels.len());
+    let even = f64::from(smoothing) / classes as f64;
+    let (mut loss, mut correct) = (0.0, 0);
+    for (image, (logits, &label)) in logits.chunks_exact(classes).zip(labels).enumerate() {
+        let label = usize::try_from(label).unwrap_or(usize::MAX);
+        let mut best = 0;
+        for (class, &logit) in logits.iter().enumerate() {
+            if logit > logits[best] {
+                best = class;
+            }
+        }
+        correct += usize::from(best == label);
+        let top = logits[best];
+        let power = |logit: f32| (logit - top).exp();
+        let (mut powers, mut logits_sum) = (0.0, 0.0);
+        for &logit in logits {
+            powers += f64::from(power(logit));
+            logits_sum += f64::from(logit - top);
+        }
+        let of_label = logits
+            .get(label)
+            .map_or(f64::NAN, |logit| f64::from(logit - top));
+        loss += powers.ln() - (1.0 - f64::from(smoothing)) * of_label;
+        if smoothing > 0.0 {
+            // Apart: a logit of minus infinity costs nothing where it is no part of the target.
+            loss -= even * logits_sum;
+        }
+        if let Some(gradient) = &mut gradient {
+            let to = &mut gradient[image * classes..][..classes];
+            let share = (1.0 / (powers * batch as f64)) as f32;
+            let rest = (even / batch as f64) as f32;
+            for (to, &logit) in to.iter_mut().zip(logits) {
+                *to = power(logit) * share - rest;
+            }
+            if let Some(to) = to.get_mut(label) {
+                *to -= (1.0 - smoothing) / batch as f32;
+            }
         }
     }
-}
-
-/// `ln Σ exp(z)`, without overflow.
-fn log_sum_exp(row: &[f32]) -> f64 {
-    let largest = row.iter().fold(f32::NEG_INFINITY, |a, &z| a.max(z));
-    // `max` passes over NaN, the sum does not.
-    let sum: f64 = row
-        .iter()
-        .map(|&z| (f64::from(z) - f64::from(largest)).exp())
-        .sum();
-    f64::from(largest) + sum.ln()
+    Outcome {
+        loss: (loss / batch as f64) as f32,
+        correct,
+    }
 }

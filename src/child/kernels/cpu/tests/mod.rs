@@ -5,3 +5,5 @@ mod depthwise;
 mod elementwise;
 mod norm;
 mod pool;
+mod softmax;
+mod update;
