@@ -3,10 +3,11 @@
 
 use pulp::{Simd, WithSimd};
 
+use super::Act;
+use super::functions::Function;
 use super::lanes::{activate, gate, walk};
 use super::parallel::{self, Shared};
 use super::simd::{self, load_first, store_first};
-use super::{Act, functions::Function};
 
 /// Values that one part of the work takes: they stay in the L1 cache.
 const CHUNK: usize = 1 << 13;
