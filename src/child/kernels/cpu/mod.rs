@@ -10,6 +10,8 @@ pub(crate) mod conv;
 mod copy;
 pub(crate) mod depthwise;
 mod direct;
+pub(crate) mod elementwise;
+pub(crate) mod functions;
 pub(crate) mod geometry;
 pub(crate) mod lanes;
 pub(crate) mod norm;
@@ -23,6 +25,8 @@ pub(crate) mod simd;
 #[cfg(test)]
 mod tests;
 pub(crate) mod winograd;
+pub(crate) mod softmax;
+pub(crate) mod update;
 
 pub(crate) use geometry::Geometry;
 

@@ -48,6 +48,11 @@ pub fn forward_train(
     y: &mut [f32],
     statistics: Statistics,
 ) {
+    let Statistics {
+        mean: means,
+        variance: variances,
+        inverse_deviation,
+    } = statistics;
     let channels = scale.len();
     let pixels = x.len() / channels;
     let (parts, rows) = parallel::parts(pixels);
@@ -74,17 +79,16 @@ pub fn forward_train(
                 count += more;
             }
             let variance = (squares / count).max(0.0);
-            statistics.mean[channel] = mean as f32;
-            statistics.variance[channel] = variance as f32;
-            statistics.inverse_deviation[channel] =
-                (variance + f64::from(epsilon)).sqrt().recip() as f32;
+            means[channel] = mean as f32;
+            variances[channel] = variance as f32;
+            inverse_deviation[channel] = (variance + f64::from(epsilon)).sqrt().recip() as f32;
         }
     });
     let channels = Channels {
         scale,
         shift,
-        mean: statistics.mean,
-        inverse_deviation: statistics.inverse_deviation,
+        mean: means,
+        inverse_deviation,
     };
     forward(x, channels, act, y);
 }
@@ -128,6 +132,11 @@ fn affine(of: Channels, table: &mut [f32]) {
 /// The gradients of [`forward_train`], given `dy`, that of the activated output, and the statistics
 /// found. What the activation let through is computed again from `x`: that is cheaper than to read it.
 pub fn backward(x: &[f32], dy: &[f32], of: Channels, act: Act, gradients: Gradients) {
+    let Gradients {
+        input,
+        scale: dscale,
+        shift: dshift,
+    } = gradients;
     let channels = of.scale.len();
     let pitch = channels.next_multiple_of(WIDEST);
     let pixels = x.len() / channels;
@@ -157,14 +166,14 @@ pub fn backward(x: &[f32], dy: &[f32], of: Channels, act: Act, gradients: Gradie
             };
             let inverse = f64::from(of.inverse_deviation[channel]);
             let (shift, scaled) = (sum(0), sum(1) * inverse);
-            gradients.shift[channel] = shift as f32;
-            gradients.scale[channel] = scaled as f32;
+            dshift[channel] = shift as f32;
+            dscale[channel] = scaled as f32;
             // dx = inverse · scale · (dy - mean(dy) - normal · mean(dy · normal))
             let share = -inverse * f64::from(of.scale[channel]) / pixels as f64;
             table[SLOPE * pitch + channel] = (share * inverse * scaled) as f32;
             table[CONSTANT * pitch + channel] = (share * shift) as f32;
         }
-        let dx = Shared::new(gradients.input);
+        let dx = Shared::new(input);
         parallel::each(parts, |part| {
             simd::dispatch(Inputs {
                 channels,

@@ -5,5 +5,8 @@ mod conv;
 mod depthwise;
 mod reference;
 mod winograd;
+mod elementwise;
 mod norm;
 mod pool;
+mod softmax;
+mod update;
