@@ -2,7 +2,10 @@
 //! `docs/ARCHITECTURE.md`.
 
 pub mod arrays;
-#[expect(unsafe_code, reason = "the bytes of a vector; each use is argued")]
+#[expect(
+    unsafe_code,
+    reason = "the numbers of a buffer as bytes; each use is argued"
+)]
 pub(crate) mod buffers;
 pub mod child;
 pub mod cli;

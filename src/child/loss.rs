@@ -13,7 +13,7 @@ pub(super) fn cross_entropy(
     smoothing: f64,
 ) -> Tensor<1> {
     if kernels::serve(&logits) {
-        let labels: Vec<usize> = labels.to_data().iter::<i64>().map(|l| l as usize).collect();
+        let labels: Vec<i64> = labels.to_data().iter().collect();
         return kernels::cross_entropy(logits, &labels, smoothing as f32);
     }
     let log_probabilities = activation::log_softmax(logits, 1);

@@ -22,7 +22,7 @@ pub(super) struct Optimizer {
     /// The L2 penalty.
     penalty: f32,
     /// How many updates were made.
-    updates: i32,
+    updates: usize,
     /// What is remembered of each array, flat, in the order in which Burn visits the parameters: both
     /// moments, or the velocity; nothing before the first update.
     memories: Vec<Memory>,
@@ -98,12 +98,13 @@ impl Optimizer {
             Memory::Moments(first, second) => {
                 let adam = Adam {
                     rate,
-                    betas: BETAS,
+                    beta_1: BETAS.0,
+                    beta_2: BETAS.1,
                     epsilon: EPSILON,
                     penalty,
-                    updates: self.updates,
                 };
-                let (x, first, second) = with_moments(adam, x, gradient, first, second);
+                let step = self.updates;
+                let (x, first, second) = with_moments(adam, step, x, gradient, first, second);
                 (x, Memory::Moments(first, second))
             }
         }
@@ -134,23 +135,25 @@ fn with_momentum(
 
 fn with_moments(
     rule: Adam,
+    step: usize,
     x: Tensor<1>,
     gradient: Tensor<1>,
     first: Tensor<1>,
     second: Tensor<1>,
 ) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
     if kernels::serve(&x) {
-        return kernels::adam(rule, x, gradient, first, second);
+        return kernels::adam(rule, step, x, gradient, first, second);
     }
-    let (rate, epsilon) = rule.corrected();
     let gradient = gradient.add(x.clone().mul_scalar(rule.penalty));
     let blend = |old: Tensor<1>, new: Tensor<1>, beta: f32| {
         old.mul_scalar(beta).add(new.mul_scalar(1.0 - beta))
     };
-    let first = blend(first, gradient.clone(), rule.betas.0);
-    let second = blend(second, gradient.square(), rule.betas.1);
-    let step = first.clone().div(second.clone().sqrt().add_scalar(epsilon));
-    (x.sub(step.mul_scalar(rate)), first, second)
+    let first = blend(first, gradient.clone(), rule.beta_1);
+    let second = blend(second, gradient.square(), rule.beta_2);
+    let (factor, epsilon) = rule.corrected(step);
+    let deviation = second.clone().sqrt().add_scalar(epsilon);
+    let change = first.clone().mul_scalar(factor).div(deviation);
+    (x.sub(change.mul_scalar(rule.rate)), first, second)
 }
 
 /// One update on its way through the parameters.

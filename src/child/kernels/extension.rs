@@ -55,9 +55,10 @@ pub(super) trait Kernels: Backend {
 /// The updates of optimizers, in place where nothing else holds the arrays.
 #[backend_extension(Flex)]
 pub(super) trait Updates: Backend {
-    /// The array and its moments after the update.
+    /// The array and its moments after this update, counted from 1.
     fn adam(
         rule: Adam,
+        step: usize,
         x: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
         first: FloatTensor<Self>,

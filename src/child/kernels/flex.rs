@@ -6,10 +6,11 @@ use burn::tensor::{DType, Shape};
 use burn_flex::{FlexTensor, Layout};
 
 use super::Kernel;
-use super::cpu::update::{self, Adam, Sgd};
-use super::cpu::{Act, Geometry, conv, elementwise, norm, pool, softmax};
+use super::cpu::pool::{self, Pool};
+use super::cpu::update::{Adam, Sgd};
+use super::cpu::{Act, Geometry, conv, elementwise, norm, softmax};
 use super::extension::{Compute, Updates};
-use crate::buffers;
+use crate::buffers::Buffer;
 
 /// Which inputs and results of a kernel its gradients need.
 #[derive(Default)]
@@ -25,8 +26,11 @@ impl Kernel {
         let (inputs, outputs): (&[bool], &[bool]) = match self {
             Self::Conv2d(_, act) => (&[true, true], &[clips(act)]),
             Self::MaxPool2d(_) => (&[true], &[true]),
-            Self::BatchNorm(_, act) => (&[true, true], &[clips(act), true, true]),
-            Self::Function(function) => (&[function.needs_input()], &[!function.needs_input()]),
+            Self::BatchNorm(..) => (&[true, true, true], &[false, true, true]),
+            Self::Function(function) => match function.keeps_output() {
+                true => (&[], &[true]),
+                false => (&[true], &[]),
+            },
             Self::Add(act) => (&[], &[clips(act)]),
             Self::Gate => (&[true, true], &[]),
             Self::CrossEntropy(..) => (&[true], &[]),
@@ -55,45 +59,46 @@ impl Compute for Flex {
                     conv::forward(geometry, values(x), values(&weight), bias, *act, y);
                 })
             }
-            Kernel::MaxPool2d(geometry) => {
-                images(geometry, |y| pool::max_forward(geometry, values(x), y))
-            }
-            Kernel::AvgPool2d(geometry) => {
-                images(geometry, |y| pool::average_forward(geometry, values(x), y))
-            }
+            Kernel::MaxPool2d(geometry) => images(geometry, |y| {
+                pool::forward(geometry, Pool::Max, values(x), y)
+            }),
+            Kernel::AvgPool2d(geometry) => images(geometry, |y| {
+                pool::forward(geometry, Pool::Average, values(x), y)
+            }),
             Kernel::GlobalAvgPool([height, width]) => {
                 let (batch, channels) = (x.shape()[0], channels(x));
                 fresh(&[batch, channels], |y| {
-                    pool::global_forward(batch, height * width, channels, values(x), y);
+                    pool::global_forward(height * width, channels, values(x), y);
                 })
             }
             Kernel::BatchNorm(epsilon, act) => {
                 let (scale, shift) = (array(1), array(2));
                 let side = [channels(x)];
-                let (mut mean, mut variance) = (buffers::take(side[0]), buffers::take(side[0]));
+                let [mut mean, mut variance, mut inverse] = [(); 3].map(|()| Buffer::take(side[0]));
                 let y = like(x, |y| {
-                    norm::forward_train(
-                        values(x),
-                        values(&scale),
-                        values(&shift),
-                        *epsilon,
-                        *act,
-                        y,
-                        &mut mean,
-                        &mut variance,
-                    );
+                    let statistics = norm::Statistics {
+                        mean: &mut mean,
+                        variance: &mut variance,
+                        inverse_deviation: &mut inverse,
+                    };
+                    let (x, scale, shift) = (values(x), values(&scale), values(&shift));
+                    norm::forward_train(x, scale, shift, *epsilon, *act, y, statistics);
                 });
+                inverse.give_back();
                 return vec![y, tensor(mean, &side), tensor(variance, &side)];
             }
             Kernel::Affine(act) => {
                 let (factor, summand) = (array(1), array(2));
-                like(x, |y| {
-                    norm::affine(values(x), values(&factor), values(&summand), *act, y);
-                })
+                let (zeros, ones) = (vec![0.0; channels(x)], vec![1.0; channels(x)]);
+                let of = norm::Channels {
+                    scale: values(&factor),
+                    shift: values(&summand),
+                    mean: &zeros,
+                    inverse_deviation: &ones,
+                };
+                like(x, |y| norm::forward(values(x), of, *act, y))
             }
-            Kernel::Function(function) => {
-                like(x, |y| elementwise::forward(*function, values(x), y))
-            }
+            Kernel::Function(function) => like(x, |y| elementwise::apply(*function, values(x), y)),
             Kernel::Add(act) => {
                 let parts: Vec<FlexTensor> = inputs.iter().map(last).collect();
                 let parts: Vec<&[f32]> = parts.iter().map(values).collect();
@@ -101,11 +106,16 @@ impl Compute for Flex {
             }
             Kernel::Concat(widths) => {
                 let parts: Vec<FlexTensor> = inputs.iter().map(last).collect();
-                let parts: Vec<&[f32]> = parts.iter().map(values).collect();
-                let widths = &widths[..parts.len()];
+                let parts: Vec<(&[f32], usize)> = parts
+                    .iter()
+                    .map(values)
+                    .zip(widths.iter().copied())
+                    .collect();
                 let shape = x.shape();
-                let shape = [shape[0], shape[1], shape[2], widths.iter().sum()];
-                image(shape, |y| elementwise::concat(&parts, widths, y))
+                let width = parts.iter().map(|(_, width)| width).sum();
+                image([shape[0], shape[1], shape[2], width], |y| {
+                    elementwise::concat(&parts, y)
+                })
             }
             Kernel::ScaleImages(factors) => {
                 like(x, |y| elementwise::scale_images(values(x), factors, y))
@@ -113,11 +123,17 @@ impl Compute for Flex {
             Kernel::Gate => {
                 let factors = last(&inputs[1]);
                 like(x, |y| {
-                    elementwise::gate(values(x), values(&factors), channels(x), y);
+                    elementwise::scale_channels(
+                        pixels(x),
+                        channels(x),
+                        values(x),
+                        values(&factors),
+                        y,
+                    );
                 })
             }
             Kernel::CrossEntropy(labels, smoothing) => fresh(&[1], |loss| {
-                loss[0] = softmax::cross_entropy(values(x), labels, *smoothing);
+                loss[0] = softmax::cross_entropy(values(x), labels, *smoothing, None).loss;
             }),
         };
         vec![y]
@@ -133,7 +149,7 @@ impl Compute for Flex {
         let kept =
             |values: &[Option<FlexTensor>], i: usize, order: fn(&FlexTensor) -> FlexTensor| {
                 let kept = values.get(i).and_then(Option::as_ref);
-                kept.map_or_else(|| tensor(Vec::new(), &[0]), order)
+                kept.map_or_else(|| tensor(Buffer::take(0), &[0]), order)
             };
         let input = |i: usize| kept(&inputs, i, last);
         let array = |i: usize| kept(&inputs, i, dense);
@@ -143,9 +159,9 @@ impl Compute for Flex {
         match kernel {
             Kernel::Conv2d(geometry, act) => {
                 let (x, weight, y) = (input(0), array(1), output(0));
-                let mut wish = |i: usize, len: usize| {
+                let wish = |i: usize, len: usize| {
                     let wanted = wanted.get(i).copied().unwrap_or(false);
-                    wanted.then(|| buffers::take(len))
+                    wanted.then(|| Buffer::take(len))
                 };
                 let shapes = (
                     geometry.batch * geometry.input_size(),
@@ -174,38 +190,41 @@ impl Compute for Flex {
             Kernel::MaxPool2d(geometry) => {
                 let (x, y) = (input(0), output(0));
                 vec![Some(image(input_shape(geometry), |dx| {
-                    pool::max_backward(geometry, values(&x), values(&y), values(dy), dx);
+                    pool::backward(geometry, Pool::Max, values(&x), values(&y), values(dy), dx);
                 }))]
             }
             Kernel::AvgPool2d(geometry) => vec![Some(image(input_shape(geometry), |dx| {
-                pool::average_backward(geometry, values(dy), dx);
+                pool::backward(geometry, Pool::Average, &[], &[], values(dy), dx);
             }))],
             Kernel::GlobalAvgPool([height, width]) => {
                 let (batch, channels) = (dy.shape()[0], channels(dy));
                 vec![Some(image([batch, *height, *width, channels], |dx| {
-                    pool::global_backward(batch, height * width, channels, values(dy), dx);
+                    pool::global_backward(height * width, channels, values(dy), dx);
                 }))]
             }
             Kernel::BatchNorm(epsilon, act) => {
-                let (x, scale, y) = (input(0), array(1), output(0));
+                let (x, scale, shift) = (input(0), array(1), array(2));
                 let (mean, variance) = (output(1), output(2));
                 let side = [channels(&x)];
-                let (mut dscale, mut dshift) = (buffers::take(side[0]), buffers::take(side[0]));
+                let [mut dscale, mut dshift, mut inverse] = [(); 3].map(|()| Buffer::take(side[0]));
+                for (inverse, variance) in inverse.iter_mut().zip(values(&variance)) {
+                    *inverse = 1.0 / (variance + epsilon).sqrt();
+                }
                 let dx = like(&x, |dx| {
-                    norm::backward(
-                        values(&x),
-                        values(&y),
-                        values(&scale),
-                        values(&mean),
-                        values(&variance),
-                        *epsilon,
-                        values(dy),
-                        *act,
-                        dx,
-                        &mut dscale,
-                        &mut dshift,
-                    );
+                    let of = norm::Channels {
+                        scale: values(&scale),
+                        shift: values(&shift),
+                        mean: values(&mean),
+                        inverse_deviation: &inverse,
+                    };
+                    let gradients = norm::Gradients {
+                        input: dx,
+                        scale: &mut dscale,
+                        shift: &mut dshift,
+                    };
+                    norm::backward(values(&x), values(dy), of, *act, gradients);
                 });
+                inverse.give_back();
                 vec![
                     Some(dx),
                     Some(tensor(dscale, &side)),
@@ -213,12 +232,12 @@ impl Compute for Flex {
                 ]
             }
             Kernel::Function(function) => {
-                let kept = match function.needs_input() {
-                    true => input(0),
-                    false => output(0),
+                let kept = match function.keeps_output() {
+                    true => output(0),
+                    false => input(0),
                 };
                 vec![Some(like(dy, |dx| {
-                    elementwise::backward(*function, values(&kept), values(dy), dx);
+                    elementwise::apply_backward(*function, values(&kept), values(dy), dx);
                 }))]
             }
             Kernel::Add(act) => {
@@ -226,42 +245,57 @@ impl Compute for Flex {
                     Act::Identity => channels_first(dy.clone()),
                     _ => {
                         let y = output(0);
-                        like(dy, |dx| elementwise::mask(values(&y), values(dy), *act, dx))
+                        like(dy, |dx| {
+                            elementwise::before(*act, values(&y), values(dy), dx)
+                        })
                     }
                 };
                 wanted.iter().map(|_| Some(dx.clone())).collect()
             }
             Kernel::Concat(widths) => {
+                let pixels = values(dy).len() / channels(dy);
                 let widths = &widths[..wanted.len()];
+                let mut parts: Vec<Buffer> = widths
+                    .iter()
+                    .map(|width| Buffer::take(pixels * width))
+                    .collect();
+                let mut slices: Vec<(&mut [f32], usize)> = parts
+                    .iter_mut()
+                    .map(|part| &mut **part)
+                    .zip(widths.iter().copied())
+                    .collect();
+                elementwise::split(values(dy), &mut slices);
                 let shape = dy.shape();
-                let part = |i: usize| {
-                    let start: usize = widths[..i].iter().sum();
-                    image([shape[0], shape[1], shape[2], widths[i]], |dx| {
-                        elementwise::take_channels(values(dy), channels(dy), start, widths[i], dx);
-                    })
-                };
-                (0..wanted.len())
-                    .map(|i| wanted[i].then(|| part(i)))
-                    .collect()
+                let image =
+                    |(part, &width)| channels_last(part, [shape[0], shape[1], shape[2], width]);
+                parts.into_iter().zip(widths).map(image).map(Some).collect()
             }
             Kernel::ScaleImages(factors) => vec![Some(like(dy, |dx| {
                 elementwise::scale_images(values(dy), factors, dx);
             }))],
             Kernel::Gate => {
                 let (x, factors) = (input(0), input(1));
+                let mut dfactors = Buffer::take(values(&factors).len());
                 let dx = like(&x, |dx| {
-                    elementwise::gate(values(dy), values(&factors), channels(&x), dx);
+                    elementwise::scale_channels_backward(
+                        [pixels(&x), channels(&x)],
+                        values(&x),
+                        values(&factors),
+                        values(dy),
+                        dx,
+                        &mut dfactors,
+                    );
                 });
-                let dfactors = like(&factors, |dfactors| {
-                    elementwise::gate_factors(values(&x), values(dy), channels(&x), dfactors);
-                });
+                let dfactors = channels_first(tensor(dfactors, &factors.shape()));
                 vec![Some(dx), Some(dfactors)]
             }
             Kernel::CrossEntropy(labels, smoothing) => {
                 let logits = input(0);
                 vec![Some(like(&logits, |dx| {
+                    let logits = values(&logits);
+                    softmax::cross_entropy(logits, labels, *smoothing, Some(&mut *dx));
                     let by = values(dy)[0];
-                    softmax::gradient(values(&logits), labels, *smoothing, by, dx);
+                    dx.iter_mut().for_each(|dx| *dx *= by);
                 }))]
             }
             Kernel::Affine(_) => unreachable!("asked for on devices without autodiff only"),
@@ -272,6 +306,7 @@ impl Compute for Flex {
 impl Updates for Flex {
     fn adam(
         rule: Adam,
+        step: usize,
         x: FlexTensor,
         gradient: FlexTensor,
         first: FlexTensor,
@@ -279,13 +314,8 @@ impl Updates for Flex {
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let (mut x, mut first, mut second) = (own(x), own(first), own(second));
         let gradient = dense(&gradient);
-        update::adam(
-            rule,
-            x.storage_mut(),
-            values(&gradient),
-            first.storage_mut(),
-            second.storage_mut(),
-        );
+        let moments = [first.storage_mut(), second.storage_mut()];
+        rule.update(step, values(&gradient), x.storage_mut(), moments);
         (x, first, second)
     }
 
@@ -298,13 +328,13 @@ impl Updates for Flex {
         let (mut x, mut velocity) = (own(x), own(velocity));
         let gradient = dense(&gradient);
         let kept = Some(velocity.storage_mut());
-        update::sgd(rule, x.storage_mut(), values(&gradient), kept);
+        rule.update(values(&gradient), x.storage_mut(), kept);
         (x, velocity)
     }
 
     fn descend(rule: Sgd, x: FlexTensor, gradient: FlexTensor) -> FlexTensor {
         let mut x = own(x);
-        update::sgd(rule, x.storage_mut(), values(&dense(&gradient)), None);
+        rule.update(values(&dense(&gradient)), x.storage_mut(), None);
         x
     }
 }
@@ -352,24 +382,29 @@ fn channels(x: &FlexTensor) -> usize {
     x.shape().last().copied().unwrap_or(1)
 }
 
+/// The pixels of an image of a batch with its channels last.
+fn pixels(x: &FlexTensor) -> usize {
+    x.shape()[1..x.layout().num_dims() - 1].iter().product()
+}
+
 fn input_shape(geometry: &Geometry) -> [usize; 4] {
     let [height, width] = geometry.input;
     [geometry.batch, height, width, geometry.channels]
 }
 
-fn tensor(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
+fn tensor(values: Buffer, shape: &[usize]) -> FlexTensor {
     let layout = Layout::contiguous(Shape::from(shape.to_vec()));
-    FlexTensor::new(buffers::lend(values), layout, DType::F32)
+    FlexTensor::new(values.lend(), layout, DType::F32)
 }
 
 /// Values with their channels last, of this shape, as Burn sees them.
-fn channels_last(values: Vec<f32>, shape: [usize; 4]) -> FlexTensor {
+fn channels_last(values: Buffer, shape: [usize; 4]) -> FlexTensor {
     channels_first(tensor(values, &shape))
 }
 
 /// A new tensor that `write` fills.
 fn fresh(shape: &[usize], write: impl FnOnce(&mut [f32])) -> FlexTensor {
-    let mut values = buffers::take(shape.iter().product());
+    let mut values = Buffer::take(shape.iter().product());
     write(&mut values);
     tensor(values, shape)
 }

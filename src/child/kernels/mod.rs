@@ -24,7 +24,7 @@ use std::sync::Arc;
 use burn::backend::Dispatch;
 use burn::tensor::{DType, Device, Tensor};
 
-pub(super) use cpu::elementwise::Function;
+pub(super) use cpu::functions::Function;
 pub(super) use cpu::update::{Adam, Sgd};
 pub(super) use cpu::{Act, Geometry};
 use extension::{Kernels, Updates};
@@ -55,7 +55,7 @@ enum Kernel {
     /// Of images and a factor for each of their channels, `[batch, channels, 1, 1]`.
     Gate,
     /// Of logits: their mean cross-entropy, with label smoothing.
-    CrossEntropy(Arc<[usize]>, f32),
+    CrossEntropy(Arc<[i64]>, f32),
 }
 
 thread_local! {
@@ -172,20 +172,21 @@ pub(super) fn gate(x: Tensor<4>, factors: Tensor<4>) -> Tensor<4> {
 }
 
 /// The mean cross-entropy of `logits`, `[batch, classes]`, against `labels`, `[batch]`.
-pub(super) fn cross_entropy(logits: Tensor<2>, labels: &[usize], smoothing: f32) -> Tensor<1> {
+pub(super) fn cross_entropy(logits: Tensor<2>, labels: &[i64], smoothing: f32) -> Tensor<1> {
     of_one(Kernel::CrossEntropy(labels.into(), smoothing), logits)
 }
 
-/// An array and its moments after an update.
+/// An array and its moments after an update, counted from 1.
 pub(super) fn adam(
     rule: Adam,
+    step: usize,
     x: Tensor<1>,
     gradient: Tensor<1>,
     first: Tensor<1>,
     second: Tensor<1>,
 ) -> (Tensor<1>, Tensor<1>, Tensor<1>) {
     let [x, gradient, first, second] = [x, gradient, first, second].map(Tensor::into_dispatch);
-    let (x, first, second) = Dispatch::adam(rule, x, gradient, first, second);
+    let (x, first, second) = Dispatch::adam(rule, step, x, gradient, first, second);
     let tensor = Tensor::from_dispatch;
     (tensor(x), tensor(first), tensor(second))
 }

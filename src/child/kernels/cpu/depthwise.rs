@@ -9,16 +9,12 @@ mod image;
 mod sweep;
 mod taps;
 
-<<<<<<< HEAD
-use super::conv::Gradients;
-use super::lanes::{WIDEST, activate, gate, walk};
-=======
 use self::correlate::Correlate;
 use self::image::{Take, padded, pitch};
 use self::sweep::Sweep;
 use self::taps::Reach;
+use super::conv::Gradients;
 use super::lanes::WIDEST;
->>>>>>> lanes
 use super::parallel::{self, Shared};
 use super::{Act, Geometry, scratch, simd};
 

@@ -22,11 +22,11 @@ pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod scratch;
 pub(crate) mod simd;
+pub(crate) mod softmax;
 #[cfg(test)]
 mod tests;
-pub(crate) mod winograd;
-pub(crate) mod softmax;
 pub(crate) mod update;
+pub(crate) mod winograd;
 
 pub(crate) use geometry::Geometry;
 

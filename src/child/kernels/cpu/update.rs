@@ -33,6 +33,14 @@ pub struct Sgd {
 }
 
 impl Adam {
+    /// The factor of the change, and the epsilon, with which the averages of step `step`, from 1, need
+    /// no correction (§2, the last paragraph).
+    pub fn corrected(self, step: usize) -> (f32, f32) {
+        let step = i32::try_from(step).unwrap_or(i32::MAX);
+        let root = (1.0 - self.beta_2.powi(step)).sqrt();
+        (root / (1.0 - self.beta_1.powi(step)), self.epsilon * root)
+    }
+
     /// Updates a parameter and its averages, of the gradient and of its square, both 0 before the first
     /// step; `step` counts from 1.
     pub fn update(
@@ -42,14 +50,13 @@ impl Adam {
         parameter: &mut [f32],
         averages: [&mut [f32]; 2],
     ) {
-        let step = i32::try_from(step).unwrap_or(i32::MAX);
-        let correction = (1.0 - self.beta_2.powi(step)).sqrt();
+        let (factor, epsilon) = self.corrected(step);
         let [first, second] = averages;
         run(
             AdamStep {
                 settings: self,
-                factor: correction / (1.0 - self.beta_1.powi(step)),
-                epsilon: self.epsilon * correction,
+                factor,
+                epsilon,
             },
             gradient,
             [parameter, first, second],

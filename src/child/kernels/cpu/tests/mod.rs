@@ -3,10 +3,10 @@
 mod common;
 mod conv;
 mod depthwise;
-mod reference;
-mod winograd;
 mod elementwise;
 mod norm;
 mod pool;
+mod reference;
 mod softmax;
 mod update;
+mod winograd;
