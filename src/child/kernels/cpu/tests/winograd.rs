@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::super::conv::Gradients;
-use super::super::winograd::{backward, forward};
+use super::super::winograd::{applies, backward, forward};
 use super::super::{Act, Geometry};
 
 /// The largest error that is let pass, relative to the largest value.
@@ -323,4 +323,33 @@ fn nan_passes_through() {
         assert!(first[0].is_nan());
         assert!(second.iter().all(|value| value.is_finite()));
     }
+}
+
+#[test]
+fn applies_where_it_is_right_and_wins() {
+    let same = [(1, 1); 2];
+    let fits = geometry(1, [16, 16], [24, 36], 1, same);
+    assert!(applies(&fits));
+    assert!(applies(&geometry(1, [16, 16], [64, 64], 2, same)));
+    // Not computed at all.
+    for other in [
+        Geometry {
+            kernel: [1, 3],
+            ..fits
+        },
+        Geometry {
+            stride: [1, 2],
+            ..fits
+        },
+        Geometry {
+            dilation: [2, 2],
+            ..fits
+        },
+        Geometry { groups: 12, ..fits },
+    ] {
+        assert!(!applies(&other), "{other:?}");
+    }
+    // Few channels, and images much smaller than a tile.
+    assert!(!applies(&geometry(1, [32, 32], [3, 64], 2, same)));
+    assert!(!applies(&geometry(1, [2, 2], [64, 64], 1, same)));
 }

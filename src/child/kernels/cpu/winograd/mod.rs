@@ -5,6 +5,11 @@
 //! The backward pass is the exact adjoint of the forward pass: dM = A dy A^T serves both gradients,
 //! dU = V^T dM and dV = dM U^T.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "squares of registers are read by row and by column"
+)]
+
 mod passes;
 mod tiles;
 mod transforms;
@@ -15,9 +20,22 @@ use super::{Act, Geometry, parallel, scratch, simd};
 use passes::{Backward, Forward, Pack, Plan};
 use transforms::{Bilinear, Double, Unit};
 
-/// Whether these functions compute this convolution, and faster than the plain sum.
+/// Whether these functions compute this convolution, and faster than the plain sum: with few channels
+/// the transforms outweigh the products, and of a tile that hangs over the border most is wasted.
 pub fn applies(g: &Geometry) -> bool {
-    computes(g) && g.channels >= 16 && g.filters >= 16
+    if !computes(g) {
+        return false;
+    }
+    // At stride 2 there is less to win: 1.78 times the products instead of 4 times.
+    let (fewest, useful) = if g.stride[0] == 1 {
+        (16, 0.5)
+    } else {
+        (32, 0.85)
+    };
+    let [height, width] = g.output();
+    let tiled = [height, width].map(|size| size.next_multiple_of(transforms::OUTPUTS));
+    let share = (height * width) as f64 / (tiled[0] * tiled[1]) as f64;
+    g.channels.min(g.filters) >= fewest && share >= useful
 }
 
 /// Whether these functions compute this convolution.

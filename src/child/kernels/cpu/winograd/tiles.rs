@@ -187,10 +187,12 @@ impl<S: Simd, A: Copy> Chunk<'_, S, A> {
             for c in (0..channels).step_by(S::F32_LANES) {
                 square(
                     simd,
+                    // SAFETY: a pixel of the image, or the zeros, by the caller.
                     #[inline(always)]
                     |i, j| unsafe { load_first(simd, from[i][j].wrapping_add(c), channels - c) },
                     #[inline(always)]
                     |line| algorithm.input(simd, line),
+                    // SAFETY: within the planes, by the caller.
                     #[inline(always)]
                     |i, j, value| unsafe {
                         store::<S>(to.wrapping_add((i * P + j) * v.plane + c), value)
@@ -233,6 +235,7 @@ impl<S: Simd, A: Copy> Chunk<'_, S, A> {
                 };
                 square(
                     simd,
+                    // SAFETY: within the planes, by the caller.
                     #[inline(always)]
                     |i, j| unsafe { load::<S>(from.wrapping_add((i * P + j) * m.plane + c)) },
                     #[inline(always)]
@@ -314,6 +317,7 @@ impl<S: Simd, A: Copy> Chunk<'_, S, A> {
                     |i, j| values[i][j],
                     #[inline(always)]
                     |line| algorithm.output_adjoint(simd, line),
+                    // SAFETY: within the planes, by the caller.
                     #[inline(always)]
                     |i, j, value| unsafe {
                         store::<S>(to.wrapping_add((i * P + j) * m.plane + c), value)
@@ -357,6 +361,7 @@ impl<S: Simd, A: Copy> Chunk<'_, S, A> {
                 let count = channels - c;
                 square(
                     simd,
+                    // SAFETY: within the planes, by the caller.
                     #[inline(always)]
                     |i, j| unsafe { load::<S>(from.wrapping_add((i * P + j) * v.plane + c)) },
                     #[inline(always)]
