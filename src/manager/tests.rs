@@ -21,7 +21,9 @@ fn digits() -> Dataset {
 
 fn classifier(filters: usize) -> Arc<Network> {
     let x = Node::input(&[1, 8, 8]).unwrap();
-    let x = x.conv2d(filters, [3, 3], &Conv2dOptions::default()).unwrap();
+    let x = x
+        .conv2d(filters, [3, 3], &Conv2dOptions::default())
+        .unwrap();
     let x = x.flatten().unwrap();
     x.dense(10, &DenseOptions::default())
         .unwrap()
