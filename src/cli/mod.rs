@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::device::Selector;
 use crate::error::{Error, Result};
+use crate::manager::Workers;
 use crate::script::{Diagnostic, Sources};
 
 /// Neural architecture search as a script.
@@ -57,6 +58,9 @@ struct RunArgs {
     /// auto, cpu, cuda[:N] or wgpu[:N].
     #[arg(long, env = "NAS_SCRIPT_DEVICE", default_value_t = Selector::Auto)]
     device: Selector,
+    /// How many networks train at the same time: auto (one per core on the CPU, one on a GPU) or a number.
+    #[arg(long, value_name = "N", env = "NAS_SCRIPT_WORKERS", default_value_t = Workers::Auto)]
+    workers: Workers,
     /// The seed that every random draw derives from.
     #[arg(long, default_value_t = 0)]
     seed: u64,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Ending, RunArgs, colour, interrupt_flag};
 use crate::data::DataPaths;
-use crate::device;
+use crate::device::{self, Selector};
 use crate::error::{Error, Result};
 use crate::repl::Repl;
 use crate::report::progress::Progress;
@@ -21,6 +21,7 @@ pub(super) fn start(args: RunArgs) -> Result<(), Ending> {
         println!("Rhai expressions; :help for commands, Ctrl-D to leave");
     }
     let host = Host::new(Session {
+        workers: args.workers.number(compute.selector == Selector::Cpu),
         device: compute.device,
         paths: DataPaths::new(args.data_dir),
         study: Study::in_memory("repl", Seed(args.seed)),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Ending, RunArgs, interrupt_flag, read_script};
 use crate::data::DataPaths;
-use crate::device;
+use crate::device::{self, Selector};
 use crate::error::Result;
 use crate::manager::BEST_WEIGHTS_FILE;
 use crate::report::history::{HISTORY_FILE, History};
@@ -40,6 +40,7 @@ pub(super) fn script(path: &Path, args: RunArgs) -> Result<(), Ending> {
         warn(&format!("device: {compute}, seed: {}", args.seed));
     }
     let host = Host::new(Session {
+        workers: args.workers.number(compute.selector == Selector::Cpu),
         device: compute.device,
         paths: DataPaths::new(args.data_dir),
         study,

@@ -1,29 +1,61 @@
-//! Where an evaluation runs: the seam between answering and training.
+//! Where evaluations run: the seam between answering and training.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use burn::tensor::Device;
 
+use super::Crew;
 use crate::child::{self, Control, Score, Trained, Weights};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::evaluation::{Epoch, Evaluation};
 use crate::network::Network;
 
+/// Children to train on one data set.
+pub struct Jobs {
+    /// What is asked of each.
+    pub asked: Vec<Evaluation>,
+    /// The data set of all.
+    pub data: Dataset,
+    /// The longest time that each may train; `None`: as long as it takes.
+    pub timeout: Option<Duration>,
+    /// Set when the rest is not wanted any more: no further child is started.
+    pub withdrawn: Arc<AtomicBool>,
+}
+
+impl Jobs {
+    /// Jobs that are wanted.
+    pub fn new(asked: Vec<Evaluation>, data: Dataset, timeout: Option<Duration>) -> Self {
+        Self {
+            asked,
+            data,
+            timeout,
+            withdrawn: Arc::default(),
+        }
+    }
+}
+
+/// What came of one of [`Jobs`].
+pub struct Ended {
+    /// Its position in [`Jobs::asked`].
+    pub job: usize,
+    /// The outcome, which may be a failure of the child, or
+    /// [`Error::Interrupted`](crate::Error::Interrupted).
+    pub trained: Result<Trained>,
+}
+
 /// Runs evaluations: in this process, or elsewhere.
 pub trait Executor: Send + Sync {
-    /// Trains what `evaluation` asks for on `data`, for at most `timeout`.
+    /// Starts the training of `jobs`, in their order and several at a time where the executor can, and
+    /// returns at once. Each is sent as soon as it ends; the channel closes when no more will come. After an
+    /// interrupt no further child is started.
     ///
     /// # Errors
-    /// [`Error::Interrupted`](crate::Error::Interrupted); failures of the child are in the outcome.
-    fn execute(
-        &self,
-        evaluation: &Evaluation,
-        data: &Dataset,
-        timeout: Option<Duration>,
-    ) -> Result<Trained>;
+    /// Where nothing can be started.
+    fn start(&self, jobs: Jobs) -> Result<Receiver<Ended>>;
 
     /// Scores `network` with `weights` on the test split of `data`.
     ///
@@ -32,33 +64,63 @@ pub trait Executor: Send + Sync {
     fn test(&self, network: &Network, weights: &Weights, data: &Dataset) -> Result<Score>;
 }
 
-/// What is told of every finished epoch, with the number of epochs asked for.
-pub type OnEpoch = Arc<dyn Fn(&Epoch, usize) + Send + Sync>;
+/// Called when a child starts, with the number of its epochs. What it returns is called after each
+/// epoch, and dropped when the child has ended.
+pub type Follow = Arc<dyn Fn(usize) -> Box<dyn Fn(&Epoch)> + Send + Sync>;
 
 /// Trains in this process.
+#[derive(Clone)]
 pub struct InProcess {
     /// The device that children are trained on.
     pub device: Device,
+    /// The threads that they are trained on.
+    pub crew: Arc<Crew>,
     /// Set when the user wants to stop.
     pub interrupted: Arc<AtomicBool>,
-    /// What follows the training.
-    pub on_epoch: OnEpoch,
+    /// What follows the children in training.
+    pub follow: Follow,
+}
+
+impl InProcess {
+    /// Trains one job after another, with others that do the same.
+    fn work(&self, jobs: &Jobs, next: &AtomicUsize, ended: &Sender<Ended>) {
+        while !jobs.withdrawn.load(Ordering::Relaxed) {
+            let job = next.fetch_add(1, Ordering::Relaxed);
+            let Some(asked) = jobs.asked.get(job) else {
+                return;
+            };
+            let on_epoch = (self.follow)(asked.training.epochs);
+            let control = Control {
+                deadline: jobs.timeout,
+                cancelled: &self.interrupted,
+                on_epoch: &*on_epoch,
+            };
+            let trained = child::train(asked, &jobs.data, &self.device, &control);
+            let interrupted = trained.is_err();
+            if ended.send(Ended { job, trained }).is_err() || interrupted {
+                return;
+            }
+        }
+    }
 }
 
 impl Executor for InProcess {
-    fn execute(
-        &self,
-        evaluation: &Evaluation,
-        data: &Dataset,
-        timeout: Option<Duration>,
-    ) -> Result<Trained> {
-        let epochs = evaluation.training.epochs;
-        let control = Control {
-            deadline: timeout,
-            cancelled: &self.interrupted,
-            on_epoch: &|epoch| (self.on_epoch)(epoch, epochs),
-        };
-        child::train(evaluation, data, &self.device, &control)
+    fn start(&self, jobs: Jobs) -> Result<Receiver<Ended>> {
+        let (sender, receiver) = mpsc::channel();
+        let pools = self.crew.pools(jobs.asked.len())?;
+        let shared = Arc::new((jobs, AtomicUsize::new(0)));
+        for pool in pools {
+            let (executor, shared, sender) = (self.clone(), shared.clone(), sender.clone());
+            let own = pool.clone();
+            pool.spawn(move || {
+                let (jobs, next) = &*shared;
+                executor.work(jobs, next, &sender);
+                // Before the channel closes, so that the next call finds the pool.
+                executor.crew.give_back(own);
+                drop(sender);
+            });
+        }
+        Ok(receiver)
     }
 
     fn test(&self, network: &Network, weights: &Weights, data: &Dataset) -> Result<Score> {

@@ -1,158 +1,41 @@
 //! `NetworkManager`: answers what a network is worth, from the study where it is known, else by
 //! training it, and shapes the reward. Knows nothing of scripts, nor of where a child is trained.
 
+mod answers;
+mod config;
+mod crew;
 mod executor;
 mod limits;
 mod reward;
 
-pub use executor::{Executor, InProcess, OnEpoch};
+#[cfg(test)]
+mod tests;
+
+pub use answers::{Answers, Candidate, Evaluated};
+pub use config::{ClipRewards, ManagerConfig};
+pub use crew::{Crew, Workers};
+pub use executor::{Ended, Executor, Follow, InProcess, Jobs};
 pub use reward::RewardShaper;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::child::{Score, Weights};
+use self::answers::{Place, lost};
+use crate::child::{Score, Trained, Weights};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluation::{DataKey, Evaluation, Failure, FailureKind, Outcome, TrainingConfig};
 use crate::network::Network;
 use crate::seed::Seed;
-use crate::space::Actions;
 use crate::study::{Study, Trial};
 
 /// The file of the best child's weights in a run's folder.
 pub const BEST_WEIGHTS_FILE: &str = "best.safetensors";
 /// The file of the best child's network and trial in a run's folder.
 pub const BEST_TRIAL_FILE: &str = "best.json";
-
-/// A year, in seconds; a guard against slips.
-const LONGEST_TIMEOUT: f64 = 365.0 * 24.0 * 3600.0;
-
-/// How rewards are made and when a child is given up. The training settings stand apart, in
-/// [`TrainingConfig`], since an outcome depends on those alone.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ManagerConfig {
-    /// Weight of the past in the moving average of accuracies, 0 to below 1. Default 0.8.
-    pub acc_beta: f64,
-    /// `true` or a bound above 0 clips rewards to ±0.05 or to ± that bound, before the clip to
-    /// ±0.1 that always holds. Default off.
-    pub clip_rewards: ClipRewards,
-    /// The reward of a failed child. Default: the lowest that clipping allows.
-    pub failure_reward: Option<f64>,
-    /// The longest time one child may train, in seconds. Default: no limit.
-    pub timeout: Option<f64>,
-    /// The most parameters of a child that is trained. Default: no limit.
-    pub max_params: Option<u64>,
-    /// The most multiply-accumulates of a child that is trained, for one image. Default: no limit.
-    pub max_macs: Option<u64>,
-    /// The most bytes that the training of a child may take, by [`Network::memory`] at the batch
-    /// size and with the optimizer of the training. Default: no limit.
-    pub max_memory: Option<u64>,
-}
-
-/// The option `clip_rewards`: a switch, as in the original, or a bound.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(untagged)]
-pub enum ClipRewards {
-    /// Off, or the original's ±0.05.
-    Switch(bool),
-    /// The bound; 0 is off.
-    Bound(f64),
-}
-
-impl ClipRewards {
-    /// The bound, if clipping is on.
-    pub fn bound(self) -> Option<f64> {
-        match self {
-            Self::Switch(on) => on.then_some(0.05),
-            Self::Bound(bound) => (bound != 0.0).then_some(bound),
-        }
-    }
-}
-
-impl Default for ManagerConfig {
-    fn default() -> Self {
-        Self {
-            acc_beta: 0.8,
-            clip_rewards: ClipRewards::Switch(false),
-            failure_reward: None,
-            timeout: None,
-            max_params: None,
-            max_macs: None,
-            max_memory: None,
-        }
-    }
-}
-
-impl ManagerConfig {
-    /// The names of the options.
-    pub const OPTIONS: &'static [&'static str] = &[
-        "acc_beta",
-        "clip_rewards",
-        "failure_reward",
-        "timeout",
-        "max_params",
-        "max_macs",
-        "max_memory",
-    ];
-
-    /// Checks the values.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] with the option's name and what it accepts.
-    pub fn validate(&self) -> Result<()> {
-        if !(0.0..1.0).contains(&self.acc_beta) {
-            let expected = "a number from 0 to below 1";
-            return Err(Error::invalid("option 'acc_beta'", expected, self.acc_beta));
-        }
-        let positive = |name: &str, value: Option<f64>, most: f64, expected: &str| match value {
-            Some(v) if !(v > 0.0 && v <= most) => {
-                Err(Error::invalid(format!("option '{name}'"), expected, v))
-            }
-            _ => Ok(()),
-        };
-        let clip = self.clip_rewards.bound();
-        positive("clip_rewards", clip, f64::MAX, "a number above 0")?;
-        let expected = "a number of seconds above 0, a year at most";
-        positive("timeout", self.timeout, LONGEST_TIMEOUT, expected)?;
-        if let Some(reward) = self.failure_reward.filter(|r| !r.is_finite()) {
-            let what = "option 'failure_reward'";
-            return Err(Error::invalid(what, "a finite number", reward));
-        }
-        self.validate_limits()
-    }
-}
-
-/// An answered evaluation, not yet a trial of the study.
-pub struct Evaluated {
-    asked: Option<Evaluation>,
-    /// What came back.
-    pub outcome: Outcome,
-    cached: bool,
-    weights: Option<Weights>,
-}
-
-impl Evaluated {
-    /// The outcome of a network that cannot even be described, such as one whose shapes do not
-    /// fit.
-    pub fn impossible(message: String) -> Self {
-        Self {
-            asked: None,
-            outcome: Outcome {
-                failure: Some(Failure {
-                    kind: FailureKind::Invalid,
-                    message,
-                }),
-                ..Outcome::default()
-            },
-            cached: false,
-            weights: None,
-        }
-    }
-}
 
 /// Answers evaluations on one data set under one set of training settings.
 pub struct NetworkManager {
@@ -221,53 +104,74 @@ impl NetworkManager {
         }
     }
 
-    /// Answers for `network`: from the study, if it was evaluated before, else by training it. A
-    /// network beyond a limit of the manager is a failure, known or not, and is not trained.
+    /// Answers for `candidates`: from the study, where they were evaluated before, else by training
+    /// them, several at a time where the executor can. What is asked twice is trained once. A network
+    /// beyond a limit of the manager is a failure, known or not, and is not trained.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] where the user stopped it. What goes wrong in the child itself is in
-    /// the outcome.
-    pub fn evaluate(&self, network: &Network) -> Result<Evaluated> {
-        let asked = self.question(network);
-        if let Some(failure) = self.config.exceeded(&asked) {
-            return Ok(Evaluated {
-                outcome: Outcome {
+    /// Where the executor cannot start. What goes wrong in a child is in its outcome.
+    pub fn evaluate(&self, candidates: Vec<Candidate>) -> Result<Answers> {
+        let mut jobs = Vec::new();
+        let mut job_of = BTreeMap::new();
+        let mut place = |candidate: Candidate| {
+            let mut evaluated = Evaluated {
+                actions: candidate.actions,
+                asked: None,
+                outcome: Outcome::default(),
+                cached: false,
+                weights: None,
+            };
+            let network = match candidate.network {
+                Ok(network) => network,
+                Err(message) => {
+                    evaluated.outcome.failure = Some(Failure::new(FailureKind::Invalid, message));
+                    return Place::known(evaluated);
+                }
+            };
+            let asked = self.question(&network);
+            if let Some(failure) = self.config.exceeded(&asked) {
+                evaluated.asked = Some(asked);
+                evaluated.outcome = Outcome {
                     params: network.params(),
                     macs: network.macs(),
                     failure: Some(failure),
                     ..Outcome::default()
-                },
-                asked: Some(asked),
-                cached: false,
-                weights: None,
+                };
+                return Place::known(evaluated);
+            }
+            let digest = asked.digest();
+            evaluated.asked = Some(asked.clone());
+            if let Some(known) = self.study.lock().outcome(&digest) {
+                evaluated.outcome = known.clone();
+                evaluated.cached = true;
+                return Place::known(evaluated);
+            }
+            evaluated.cached = job_of.contains_key(&digest);
+            let job = *job_of.entry(digest).or_insert_with(|| {
+                jobs.push(asked);
+                jobs.len() - 1
             });
-        }
-        let known = self.study.lock().outcome(&asked.digest()).cloned();
-        if let Some(outcome) = known {
-            return Ok(Evaluated {
-                asked: Some(asked),
-                outcome,
-                cached: true,
-                weights: None,
-            });
-        }
+            Place::trained(evaluated, job)
+        };
+        let places: Vec<Place> = candidates.into_iter().map(&mut place).collect();
         let timeout = self.config.timeout.map(Duration::from_secs_f64);
-        let trained = self.executor.execute(&asked, &self.data, timeout)?;
-        self.study.lock().keep(asked.digest(), &trained.outcome);
-        Ok(Evaluated {
-            asked: Some(asked),
-            outcome: trained.outcome,
-            cached: false,
-            weights: trained.weights,
-        })
+        let jobs = Jobs::new(jobs, self.data.clone(), timeout);
+        Answers::start(places, jobs, &*self.executor, self.study.clone())
+    }
+
+    /// Trains what `asked` asks for, however long it takes.
+    fn train(&self, asked: Evaluation) -> Result<Trained> {
+        let jobs = Jobs::new(vec![asked], self.data.clone(), None);
+        let ended = self.executor.start(jobs)?.into_iter().last();
+        ended.map_or_else(|| Ok(lost()), |ended| ended.trained)
     }
 
     /// The trial that `evaluated` would be, before its reward is known: what a script's own reward
     /// function sees.
-    pub fn preview(&self, evaluated: &Evaluated, actions: Option<&Actions>) -> Trial {
+    pub fn preview(&self, evaluated: &Evaluated) -> Trial {
         Trial {
             number: self.study.lock().trials().len() + 1,
-            actions: actions.map(Into::into),
+            actions: evaluated.actions.as_ref().map(Into::into),
             reward: 0.0,
             score: evaluated.outcome.accuracy,
             cached: evaluated.cached,
@@ -283,12 +187,7 @@ impl NetworkManager {
     ///
     /// # Errors
     /// [`Error::Io`] where the study cannot be written.
-    pub fn record(
-        &mut self,
-        mut evaluated: Evaluated,
-        actions: Option<&Actions>,
-        value: Option<f64>,
-    ) -> Result<Trial> {
+    pub fn record(&mut self, mut evaluated: Evaluated, value: Option<f64>) -> Result<Trial> {
         if let Some(v) = value.filter(|v| !v.is_finite()) {
             evaluated.outcome.failure = Some(Failure {
                 kind: FailureKind::Nan,
@@ -306,7 +205,7 @@ impl NetworkManager {
         let trial = Trial {
             reward,
             score,
-            ..self.preview(&evaluated, actions)
+            ..self.preview(&evaluated)
         };
         let is_best = self.study.lock().record(trial.clone())?;
         if let (true, Some(asked)) = (is_best, &trial.evaluation) {
@@ -326,7 +225,7 @@ impl NetworkManager {
         // the script changed its reward function, so training it once more is rare.
         let weights = match weights {
             Some(weights) => Some(weights),
-            None => self.executor.execute(asked, &self.data, None)?.weights,
+            None => self.train(asked.clone())?.weights,
         };
         let Some(weights) = weights else {
             return Ok(());
@@ -359,9 +258,7 @@ impl NetworkManager {
         if let Some(best) = self.best.as_ref().filter(|best| best.0 == *network) {
             return Ok(best.1.clone());
         }
-        let trained = self
-            .executor
-            .execute(&self.question(network), &self.data, None)?;
+        let trained = self.train(self.question(network))?;
         match (trained.weights, trained.outcome.failure) {
             (Some(weights), None) => Ok(weights),
             (_, failure) => {

@@ -1,6 +1,8 @@
 //! The live line of a run in the terminal; plain lines where there is no terminal.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -16,6 +18,8 @@ use crate::study::Study;
 pub struct Progress {
     quiet: AtomicBool,
     run: Mutex<Option<Run>>,
+    /// How far each child in training is, in the order in which they started.
+    children: Mutex<BTreeMap<u64, Stage>>,
 }
 
 /// One loop over trials.
@@ -23,7 +27,22 @@ struct Run {
     bar: Option<ProgressBar>,
     started: Instant,
     done: u64,
+    /// What will be done when the present round of the loop is over.
+    expected: u64,
     total: u64,
+}
+
+/// How far one child is.
+struct Stage {
+    epoch: usize,
+    epochs: usize,
+    accuracy: Option<f64>,
+}
+
+/// A child in training, as long as this lives.
+pub struct Child {
+    progress: Arc<Progress>,
+    key: u64,
 }
 
 impl Progress {
@@ -31,7 +50,7 @@ impl Progress {
     pub fn quiet() -> Self {
         Self {
             quiet: AtomicBool::new(true),
-            run: Mutex::default(),
+            ..Self::default()
         }
     }
 
@@ -51,8 +70,27 @@ impl Progress {
             bar,
             started: Instant::now(),
             done: 0,
+            expected: 0,
             total,
         });
+    }
+
+    /// Tells that the round that begins makes trials up to the `upto`-th.
+    pub fn expect(&self, upto: u64) {
+        if let Some(run) = self.run.lock().as_mut() {
+            run.expected = upto;
+        }
+    }
+
+    /// Tells that a trial is over, in the midst of a round that makes several. The last one of a round is
+    /// told by [`advance`](Self::advance).
+    pub fn recorded(&self, study: &Study) {
+        let run = self.run.lock();
+        let between = run.as_ref().map(|run| run.done + 1..run.expected);
+        drop(run);
+        if let Some(between) = between.filter(|between| !between.is_empty()) {
+            self.advance(between.start, study);
+        }
     }
 
     /// Tells that `done` trials of the loop are over, with what `study` knows.
@@ -71,11 +109,24 @@ impl Progress {
         }
     }
 
-    /// Shows a finished epoch of the child in training.
-    pub fn epoch(&self, epoch: &Epoch, epochs: usize) {
+    /// Shows a child that starts a training of `epochs` epochs.
+    pub fn child(self: &Arc<Self>, epochs: usize) -> Child {
+        let mut children = self.children.lock();
+        let key = children.last_key_value().map_or(0, |(last, _)| last + 1);
+        let stage = Stage {
+            epoch: 0,
+            epochs,
+            accuracy: None,
+        };
+        children.insert(key, stage);
+        self.show(&children);
+        let progress = self.clone();
+        Child { progress, key }
+    }
+
+    fn show(&self, children: &BTreeMap<u64, Stage>) {
         if let Some(bar) = self.run.lock().as_ref().and_then(|run| run.bar.as_ref()) {
-            let (n, accuracy) = (epoch.epoch, epoch.validation_accuracy);
-            bar.set_prefix(format!("epoch {n}/{epochs} {accuracy:.4}"));
+            bar.set_prefix(stages(&children.values().collect::<Vec<_>>()));
         }
     }
 
@@ -93,6 +144,49 @@ impl Progress {
             None => say(text),
         }
     }
+}
+
+impl Child {
+    /// Shows a finished epoch.
+    pub fn epoch(&self, epoch: &Epoch) {
+        let mut children = self.progress.children.lock();
+        if let Some(stage) = children.get_mut(&self.key) {
+            stage.epoch = epoch.epoch;
+            stage.accuracy = Some(epoch.validation_accuracy);
+        }
+        self.progress.show(&children);
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let mut children = self.progress.children.lock();
+        children.remove(&self.key);
+        // What the last one came to stays until the next one starts.
+        if !children.is_empty() {
+            self.progress.show(&children);
+        }
+    }
+}
+
+/// How many children are listed one by one.
+const LISTED: usize = 6;
+
+/// "epoch 3/10 0.9123" of one child, "2 children: epochs 3/10, 1/10" of several.
+fn stages(children: &[&Stage]) -> String {
+    let epoch = |stage: &&Stage| format!("{}/{}", stage.epoch, stage.epochs);
+    let count = children.len();
+    if let [stage] = children {
+        let accuracy = stage.accuracy.map(|a| format!(" {a:.4}"));
+        return format!("epoch {}{}", epoch(stage), accuracy.unwrap_or_default());
+    }
+    if count > LISTED {
+        let reached = || children.iter().map(|stage| stage.epoch);
+        let (least, most) = (reached().min().unwrap_or(0), reached().max().unwrap_or(0));
+        return format!("{count} children: epochs {least} to {most}");
+    }
+    let epochs: Vec<_> = children.iter().map(epoch).collect();
+    format!("{count} children: epochs {}", epochs.join(", "))
 }
 
 /// Prints a line to standard output. A reader that went away (`| head`) ends no search.
@@ -141,4 +235,26 @@ fn line(study: &Study, left: Option<Duration>) -> String {
         parts.push(format!("left {}", indicatif::HumanDuration(left)));
     }
     parts.join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_that_train_side_by_side_share_a_line() {
+        let stage = |epoch| Stage {
+            epoch,
+            epochs: 10,
+            accuracy: (epoch > 0).then_some(0.5),
+        };
+        let shown = |epochs: &[usize]| {
+            let children: Vec<_> = epochs.iter().copied().map(stage).collect();
+            stages(&children.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(shown(&[0]), "epoch 0/10");
+        assert_eq!(shown(&[3]), "epoch 3/10 0.5000");
+        assert_eq!(shown(&[2, 5, 1]), "3 children: epochs 2/10, 5/10, 1/10");
+        assert_eq!(shown(&[4, 2, 9, 3, 3, 3, 3]), "7 children: epochs 2 to 9");
+    }
 }

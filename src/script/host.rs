@@ -13,6 +13,7 @@ use super::export::Exports;
 use super::params::Params;
 use crate::data::DataPaths;
 use crate::error::Error;
+use crate::manager::Crew;
 use crate::report::progress::Progress;
 use crate::seed::{Seed, StreamRng};
 use crate::study::Study;
@@ -25,6 +26,8 @@ pub struct Host(Arc<State>);
 pub struct Session {
     /// The device that controllers and children compute on.
     pub device: Device,
+    /// How many children train at the same time; see [`Workers`](crate::manager::Workers).
+    pub workers: usize,
     /// Where data sets are looked for.
     pub paths: DataPaths,
     /// The study that trials are recorded in.
@@ -41,6 +44,7 @@ pub struct Session {
 
 struct State {
     device: Device,
+    crew: Arc<Crew>,
     paths: DataPaths,
     study: Arc<Mutex<Study>>,
     params: Params,
@@ -59,6 +63,7 @@ impl Host {
         let seed = session.study.seed();
         Self(Arc::new(State {
             device: session.device,
+            crew: Arc::new(Crew::new(session.workers)),
             paths: session.paths,
             study: Arc::new(Mutex::new(session.study)),
             params: session.params,
@@ -83,6 +88,11 @@ impl Host {
 
     pub(super) fn device(&self) -> &Device {
         &self.0.device
+    }
+
+    /// The threads that the children of every manager are trained on.
+    pub(super) fn crew(&self) -> &Arc<Crew> {
+        &self.0.crew
     }
 
     pub(super) fn paths(&self) -> &DataPaths {
@@ -158,6 +168,15 @@ impl Host {
     /// Forgets an interrupt, before the next line of a REPL.
     pub fn clear_interrupt(&self) {
         self.0.interrupted.store(false, Ordering::Relaxed);
+    }
+
+    /// Does what is left to do once the user wants to stop, and needs functions of the script. A further
+    /// Ctrl-C stops it too.
+    pub(super) fn regardless<T>(&self, last: impl FnOnce() -> T) -> T {
+        self.clear_interrupt();
+        let done = last();
+        self.0.interrupted.store(true, Ordering::Relaxed);
+        done
     }
 
     /// Fails if the user wants to stop.

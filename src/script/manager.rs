@@ -14,7 +14,7 @@ use crate::child::check_precision;
 use crate::data::Dataset;
 use crate::error::Error;
 use crate::evaluation::TrainingConfig;
-use crate::manager::{Evaluated, InProcess, ManagerConfig, NetworkManager};
+use crate::manager::{Candidate, Evaluated, InProcess, ManagerConfig, NetworkManager};
 use crate::network::{Network, Node};
 use crate::space::Actions;
 use crate::study::Trial;
@@ -78,8 +78,12 @@ mod managers {
         let progress = host.progress().clone();
         let executor = InProcess {
             device: host.device().clone(),
+            crew: host.crew().clone(),
             interrupted: host.interrupted().clone(),
-            on_epoch: Arc::new(move |epoch, epochs| progress.epoch(epoch, epochs)),
+            follow: Arc::new(move |epochs| {
+                let child = progress.child(epochs);
+                Box::new(move |epoch| child.epoch(epoch))
+            }),
         };
         let study = host.study().clone();
         let manager = NetworkManager::new(data, training, config, study, Arc::new(executor));
@@ -110,34 +114,50 @@ mod managers {
         model: FnPtr,
         actions: Actions,
     ) -> Scripted<Outcome> {
-        let built = call_home(&ctx, &model, Dynamic::from(actions.clone()));
-        let evaluated = match built {
-            Ok(net) => {
-                let found = net.type_name();
-                let invalid = || {
-                    raise(Error::invalid(
-                        "model",
-                        "a function that returns a network",
-                        found,
-                    ))
-                };
-                let node = net.try_cast::<Node>().ok_or_else(invalid)?;
-                manager.answer(&node)?
-            }
-            Err(error) => match raised_kind(&error) {
-                Some((kind, message)) if kind == "shape" => Evaluated::impossible(message),
-                _ => return Err(error),
-            },
-        };
-        manager.settle(&ctx, evaluated, Some(&actions))
+        let candidate = built(&ctx, &model, actions)?;
+        manager.one(&ctx, candidate)
     }
 
-    /// Evaluates networks, and returns their outcomes in the order asked.
+    /// Builds a network of each of several actions, trains them as `evaluate` does, and returns their
+    /// outcomes in the order of the actions.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("filters", [4, 8]);
+    /// fn model(actions) {
+    ///     input([1, 8, 8]).conv2d(actions.layers[0].filters, 3).relu().flatten().dense(10)
+    /// }
+    /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
+    /// for outcome in manager.get_rewards(model, [space.actions([4]), space.actions([8])]) {
+    ///     print(outcome.reward);
+    /// }
+    /// ```
+    #[rhai_fn(name = "get_rewards", return_raw, pure, volatile)]
+    pub fn get_rewards_of_all(
+        ctx: NativeCallContext,
+        manager: &mut Manager,
+        model: FnPtr,
+        actions: Array,
+    ) -> Scripted<Array> {
+        let candidate = |actions: Dynamic| {
+            let found = actions.type_name();
+            let invalid = || raise(Error::invalid("get_rewards", "a list of actions", found));
+            let actions = actions.try_cast::<Actions>().ok_or_else(invalid)?;
+            built(&ctx, &model, actions)
+        };
+        let candidates: Scripted<_> = actions.into_iter().map(candidate).collect();
+        manager.all(&ctx, candidates?)
+    }
+
+    /// Evaluates networks, and returns their outcomes in the order asked. Those that are not known yet
+    /// are trained side by side, `--workers` at a time; a network that is asked for twice is trained
+    /// once. Trials, rewards and the best are the same for any number of workers: they are made in the
+    /// order asked, each as soon as its network and all before it have been trained.
     ///
     /// ```rhai
     /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
-    /// let net = input([1, 8, 8]).flatten().dense(10);
-    /// for outcome in manager.evaluate([net]) { print(outcome.accuracy); }
+    /// let nets = [4, 8].map(|filters| input([1, 8, 8]).conv2d(filters, 3).flatten().dense(10));
+    /// for outcome in manager.evaluate(nets) { print(outcome.accuracy); }
     /// ```
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn evaluate(
@@ -146,11 +166,8 @@ mod managers {
         networks: Array,
     ) -> Scripted<Array> {
         let networks = nodes_of("evaluate", networks)?;
-        let outcome = |node: &Node| {
-            let evaluated = manager.answer(node)?;
-            manager.settle(&ctx, evaluated, None).map(Dynamic::from)
-        };
-        networks.iter().map(outcome).collect()
+        let candidates: Scripted<_> = networks.iter().map(candidate).collect();
+        manager.all(&ctx, candidates?)
     }
 
     /// Evaluates one network.
@@ -160,8 +177,7 @@ mod managers {
         manager: &mut Manager,
         network: Node,
     ) -> Scripted<Outcome> {
-        let evaluated = manager.answer(&network)?;
-        manager.settle(&ctx, evaluated, None)
+        manager.one(&ctx, candidate(&network)?)
     }
 
     /// Makes rewards with a function of the script's own: it is given an outcome that succeeded
@@ -214,33 +230,81 @@ mod managers {
     }
 }
 
+/// A network of a script's own.
+fn candidate(network: &Node) -> Scripted<Candidate> {
+    Ok(Candidate {
+        network: Ok(whole(network)?),
+        actions: None,
+    })
+}
+
+/// The network that `model` makes of `actions`.
+fn built(ctx: &NativeCallContext, model: &FnPtr, actions: Actions) -> Scripted<Candidate> {
+    let network = match call_home(ctx, model, Dynamic::from(actions.clone())) {
+        Ok(net) => {
+            let found = net.type_name();
+            let expected = "a function that returns a network";
+            let invalid = || raise(Error::invalid("model", expected, found));
+            Ok(whole(&net.try_cast::<Node>().ok_or_else(invalid)?)?)
+        }
+        Err(error) => match raised_kind(&error) {
+            Some((kind, message)) if kind == "shape" => Err(message),
+            _ => return Err(error),
+        },
+    };
+    Ok(Candidate {
+        network,
+        actions: Some(actions),
+    })
+}
+
 impl Manager {
-    fn answer(&self, node: &Node) -> Scripted<Evaluated> {
-        let network = whole(node)?;
-        self.0.manager.lock().evaluate(&network).map_err(raise)
+    /// The outcomes of `candidates`, in their order.
+    fn all(&self, ctx: &NativeCallContext, candidates: Vec<Candidate>) -> Scripted<Array> {
+        let host = Host::of(ctx)?;
+        let answers = self.0.manager.lock().evaluate(candidates);
+        let mut answers = answers.map_err(raise)?;
+        let settle = |evaluated: Result<Evaluated, Error>| {
+            let outcome = self.settle(ctx, &host, evaluated.map_err(raise)?)?;
+            Ok(Dynamic::from(outcome))
+        };
+        let outcomes: Scripted<Array> = answers.by_ref().map(settle).collect();
+        if outcomes.is_err() && host.check_interrupt().is_err() {
+            // Children that had ended after the one that was stopped are trials as well.
+            answers.stop();
+            let ended = answers.filter(Result::is_ok);
+            host.regardless(|| ended.map(settle).collect::<Scripted<Array>>())?;
+        }
+        outcomes
+    }
+
+    fn one(&self, ctx: &NativeCallContext, candidate: Candidate) -> Scripted<Outcome> {
+        let outcome = self.all(ctx, vec![candidate])?.pop();
+        let outcome = outcome.and_then(Dynamic::try_cast);
+        outcome.ok_or_else(|| "an evaluation without an outcome".into())
     }
 
     /// Makes a trial of `evaluated`, with the script's own reward function if there is one.
     fn settle(
         &self,
         ctx: &NativeCallContext,
+        host: &Host,
         evaluated: Evaluated,
-        actions: Option<&Actions>,
     ) -> Scripted<Outcome> {
         let reward = self.0.reward.lock().clone();
         let value = match reward {
             Some(reward) if evaluated.outcome.failure.is_none() => {
-                let preview = self.0.manager.lock().preview(&evaluated, actions);
+                let preview = self.0.manager.lock().preview(&evaluated);
                 let value = call_home(ctx, &reward, Dynamic::from(Outcome::new(preview)))?;
                 Some(number("set_reward", &value)?)
             }
             _ => None,
         };
         let mut manager = self.0.manager.lock();
-        let trial = manager.record(evaluated, actions, value).map_err(raise)?;
-        let host = Host::of(ctx)?;
-        let best = host.study().lock().best().map(|best| best.number);
-        if best == Some(trial.number) {
+        let trial = manager.record(evaluated, value).map_err(raise)?;
+        let study = host.study().lock();
+        host.progress().recorded(&study);
+        if study.best().map(|best| best.number) == Some(trial.number) {
             host.exports().lock().keep_best(manager.best());
         }
         Ok(Outcome::new(trial))

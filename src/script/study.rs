@@ -1,10 +1,11 @@
 //! `study` and `trials(n)` for scripts.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, Engine, EvalAltResult, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, NativeCallContext};
 
 use super::manager::Outcome;
 use super::space::count;
@@ -30,10 +31,9 @@ pub(super) struct Trials {
     total: u64,
 }
 
-impl Iterator for Trials {
-    type Item = Result<i64, Box<EvalAltResult>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl Trials {
+    /// The numbers of the next `n` trials, or of as many as are left; `None` after the last.
+    fn round(&mut self, n: u64) -> Option<Scripted<RangeInclusive<u64>>> {
         let progress = self.host.progress();
         if self.next == 0 {
             progress.start(self.total);
@@ -48,17 +48,49 @@ impl Iterator for Trials {
             progress.finish();
             return None;
         }
-        self.next += 1;
-        Some(Ok(self.next as i64))
+        let first = self.next + 1;
+        self.next += n.min(self.total - self.next);
+        progress.expect(self.next);
+        Some(Ok(first..=self.next))
+    }
+}
+
+impl Iterator for Trials {
+    type Item = Scripted<i64>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let taken = self.round(1)?;
+        Some(taken.map(|numbers| *numbers.start() as i64))
+    }
+}
+
+/// The same loop over several trials at a time.
+#[derive(Clone)]
+pub(super) struct Batches {
+    trials: Trials,
+    size: u64,
+}
+
+impl Iterator for Batches {
+    type Item = Scripted<Array>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let taken = self.trials.round(self.size)?;
+        Some(taken.map(|numbers| numbers.map(|n| Dynamic::from_int(n as i64)).collect()))
     }
 }
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<StudyHandle>("Study");
     engine.register_type_with_name::<Trials>("Trials");
+    engine.register_type_with_name::<Batches>("Batches");
     engine.register_iterator_result::<Trials, i64>();
+    engine.register_iterator_result::<Batches, Array>();
     engine.register_global_module(exported_module!(studies).into());
 }
+
+/// A guard against slips: the networks of a batch are all made before the first is trained.
+const MOST_IN_BATCH: i64 = 100_000;
 
 fn outcome(trial: &Trial) -> Dynamic {
     Dynamic::from(Outcome::new(trial.clone()))
@@ -82,6 +114,24 @@ mod studies {
             host: Host::of(&ctx)?,
             next: 0,
             total: n as u64,
+        })
+    }
+
+    /// A loop over `n` trials that are made `batch` at a time, so that their networks train side by side:
+    /// each round has the list of its trials' numbers, the last one what is left.
+    ///
+    /// ```rhai
+    /// for batch in trials(5, 2) { print(batch); }   // [1, 2], then [3, 4], then [5]
+    /// ```
+    #[rhai_fn(name = "trials", return_raw, volatile)]
+    pub fn batches(ctx: NativeCallContext, n: i64, batch: i64) -> Scripted<Batches> {
+        if !(1..=MOST_IN_BATCH).contains(&batch) {
+            let expected = format!("a whole number from 1 to {MOST_IN_BATCH}");
+            return Err(raise(Error::invalid("batch of trials", expected, batch)));
+        }
+        Ok(Batches {
+            trials: trials(ctx, n)?,
+            size: batch as u64,
         })
     }
 

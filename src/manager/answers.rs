@@ -1,0 +1,153 @@
+//! The answers to the networks of one call, in the order asked, while their children are in training.
+//! Knows nothing of rewards, nor of where a child is trained.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+
+use parking_lot::Mutex;
+
+use super::executor::{Ended, Executor, Jobs};
+use crate::child::{Trained, Weights};
+use crate::error::{Error, Result};
+use crate::evaluation::{Evaluation, Failure, FailureKind, Outcome};
+use crate::network::{Digest, Network};
+use crate::space::Actions;
+use crate::study::Study;
+
+/// What is to be evaluated.
+pub struct Candidate {
+    /// The network, or why there is none, such as shapes that do not fit.
+    pub network: Result<Arc<Network>, String>,
+    /// The actions that it was made of; `None` for a network that was not.
+    pub actions: Option<Actions>,
+}
+
+/// An answered evaluation, not yet a trial of the study.
+pub struct Evaluated {
+    pub(super) actions: Option<Actions>,
+    pub(super) asked: Option<Evaluation>,
+    /// What came back.
+    pub outcome: Outcome,
+    pub(super) cached: bool,
+    pub(super) weights: Option<Weights>,
+}
+
+/// One position of a call: its answer, but for what the job `job` is still to bring.
+pub(super) struct Place {
+    evaluated: Evaluated,
+    job: Option<usize>,
+}
+
+impl Place {
+    pub(super) fn known(evaluated: Evaluated) -> Self {
+        let job = None;
+        Self { evaluated, job }
+    }
+
+    pub(super) fn trained(evaluated: Evaluated, job: usize) -> Self {
+        let job = Some(job);
+        Self { evaluated, job }
+    }
+}
+
+/// The answers of one call, in the order asked. Each is given as soon as it and all before it are
+/// there, while later children are still in training.
+///
+/// Outcomes are kept in the study as they come in, in whatever order. After an interrupt the children
+/// that were stopped are [`Error::Interrupted`]; those that had ended are answered all the same.
+/// Dropping it waits for the children in training, and starts no more.
+pub struct Answers {
+    places: std::vec::IntoIter<Place>,
+    /// What came of each job.
+    ended: Vec<Option<Trained>>,
+    digests: Vec<Digest>,
+    receiver: Receiver<Ended>,
+    withdrawn: Arc<AtomicBool>,
+    interrupted: bool,
+    study: Arc<Mutex<Study>>,
+}
+
+impl Answers {
+    pub(super) fn start(
+        places: Vec<Place>,
+        jobs: Jobs,
+        executor: &dyn Executor,
+        study: Arc<Mutex<Study>>,
+    ) -> Result<Self> {
+        let digests: Vec<Digest> = jobs.asked.iter().map(Evaluation::digest).collect();
+        let withdrawn = jobs.withdrawn.clone();
+        let receiver = match digests.is_empty() {
+            true => mpsc::channel().1,
+            false => executor.start(jobs)?,
+        };
+        Ok(Self {
+            places: places.into_iter(),
+            ended: digests.iter().map(|_| None).collect(),
+            digests,
+            receiver,
+            withdrawn,
+            interrupted: false,
+            study,
+        })
+    }
+
+    /// Starts no more children, and waits for those in training. What they come to is still answered.
+    pub fn stop(&mut self) {
+        self.withdrawn.store(true, Ordering::Relaxed);
+        while self.receive() {}
+    }
+
+    /// Waits for the next child to end; `false` where none is left.
+    fn receive(&mut self) -> bool {
+        let Ok(Ended { job, trained }) = self.receiver.recv() else {
+            return false;
+        };
+        match trained {
+            Ok(trained) => {
+                let mut study = self.study.lock();
+                study.keep(self.digests[job], &trained.outcome);
+                self.ended[job] = Some(trained);
+            }
+            Err(_) => self.interrupted = true,
+        }
+        true
+    }
+}
+
+impl Iterator for Answers {
+    type Item = Result<Evaluated>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Place { mut evaluated, job } = self.places.next()?;
+        let Some(job) = job else {
+            return Some(Ok(evaluated));
+        };
+        while self.ended[job].is_none() && self.receive() {}
+        if self.ended[job].is_none() && self.interrupted {
+            return Some(Err(Error::Interrupted));
+        }
+        let trained = self.ended[job].get_or_insert_with(lost);
+        evaluated.outcome = trained.outcome.clone();
+        evaluated.weights = trained.weights.take();
+        Some(Ok(evaluated))
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// What is known of a child whose executor ended without an answer.
+pub(super) fn lost() -> Trained {
+    let failure = Failure::new(FailureKind::Panic, "the training ended without an answer");
+    Trained {
+        outcome: Outcome {
+            failure: Some(failure),
+            ..Outcome::default()
+        },
+        weights: None,
+    }
+}

@@ -1,0 +1,264 @@
+//! Children side by side: the order of answers, what is kept, and that threads change no result.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver};
+
+use burn::tensor::Device;
+
+use super::*;
+use crate::data::{DataOptions, DataPaths, load};
+use crate::evaluation::Epoch;
+use crate::network::{BatchNormOptions, Conv2dOptions, DenseOptions, Node, PoolOptions};
+
+fn digits() -> Dataset {
+    let options = DataOptions {
+        train: Some(200),
+        validation: Some(50),
+        ..DataOptions::default()
+    };
+    load("digits", &options, &DataPaths::new(None)).unwrap()
+}
+
+fn classifier(filters: usize) -> Arc<Network> {
+    let x = Node::input(&[1, 8, 8]).unwrap();
+    let x = x
+        .conv2d(filters, [3, 3], &Conv2dOptions::default())
+        .unwrap();
+    let x = x.flatten().unwrap();
+    x.dense(10, &DenseOptions::default())
+        .unwrap()
+        .network()
+        .unwrap()
+}
+
+fn candidate(network: Arc<Network>) -> Candidate {
+    Candidate {
+        network: Ok(network),
+        actions: None,
+    }
+}
+
+fn manager(training: TrainingConfig, executor: impl Executor + 'static) -> NetworkManager {
+    let study = Arc::new(Mutex::new(Study::in_memory("s", Seed(0))));
+    let config = ManagerConfig::default();
+    NetworkManager::new(digits(), training, config, study, Arc::new(executor)).unwrap()
+}
+
+/// Ends the last job first, with the number of filters as the loss. It stops at an interrupt.
+#[derive(Clone, Default)]
+struct Backwards {
+    started: Arc<AtomicUsize>,
+    /// Jobs from the front that do not end: stopped by the user, or lost.
+    missing: usize,
+    interrupted: bool,
+}
+
+impl Executor for Backwards {
+    fn start(&self, jobs: Jobs) -> Result<Receiver<Ended>> {
+        let (sender, receiver) = mpsc::channel();
+        for (job, asked) in jobs.asked.iter().enumerate().rev() {
+            self.started.fetch_add(1, Ordering::Relaxed);
+            let trained = match job < self.missing {
+                true if self.interrupted => Err(Error::Interrupted),
+                true => continue,
+                false => Ok(Trained {
+                    outcome: Outcome {
+                        loss: Some(asked.network.params() as f64),
+                        ..Outcome::default()
+                    },
+                    weights: None,
+                }),
+            };
+            sender.send(Ended { job, trained }).unwrap();
+        }
+        Ok(receiver)
+    }
+
+    fn test(&self, _: &Network, _: &Weights, _: &Dataset) -> Result<Score> {
+        unreachable!("nothing is tested")
+    }
+}
+
+#[test]
+fn answers_come_in_the_order_asked_and_twins_are_trained_once() {
+    let executor = Backwards::default();
+    let manager = manager(TrainingConfig::default(), executor.clone());
+    let impossible = Candidate {
+        network: Err("it does not fit".into()),
+        actions: None,
+    };
+    let mut asked: Vec<_> = [8, 2, 8, 4].map(|f| candidate(classifier(f))).into();
+    asked.insert(1, impossible);
+    let answers: Vec<_> = manager
+        .evaluate(asked)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let params = |filters| Some(classifier(filters).params() as f64);
+    let losses: Vec<_> = answers.iter().map(|a| a.outcome.loss).collect();
+    assert_eq!(losses, [params(8), None, params(2), params(8), params(4)]);
+    let cached: Vec<_> = answers.iter().map(|a| a.cached).collect();
+    assert_eq!(cached, [false, false, false, true, false]);
+    assert_eq!(executor.started.load(Ordering::Relaxed), 3);
+
+    let again = manager.evaluate(vec![candidate(classifier(4))]).unwrap();
+    assert!(again.map(Result::unwrap).all(|answer| answer.cached));
+    assert_eq!(executor.started.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn what_had_ended_before_an_interrupt_is_answered_and_kept() {
+    let executor = Backwards {
+        missing: 2,
+        interrupted: true,
+        ..Backwards::default()
+    };
+    let manager = manager(TrainingConfig::default(), executor);
+    let ask = || [8, 2, 8, 4].map(|f| candidate(classifier(f))).into();
+    let answers = manager.evaluate(ask()).unwrap();
+    let interrupted: Vec<_> = answers.map(|answer| answer.is_err()).collect();
+    assert_eq!(interrupted, [true, true, true, false]);
+    let answers = manager.evaluate(ask()).unwrap();
+    let known: Vec<_> = answers.flatten().map(|answer| answer.cached).collect();
+    assert_eq!(known, [true]);
+}
+
+#[test]
+fn a_child_without_an_answer_is_a_failure() {
+    let executor = Backwards {
+        missing: 1,
+        ..Backwards::default()
+    };
+    let manager = manager(TrainingConfig::default(), executor);
+    let asked = [8, 2].map(|f| candidate(classifier(f))).into();
+    let answers = manager.evaluate(asked).unwrap().map(Result::unwrap);
+    let failures: Vec<_> = answers
+        .map(|answer| answer.outcome.failure.map(|f| f.to_string()))
+        .collect();
+    let expected = "panic: the training ended without an answer";
+    assert_eq!(failures, [Some(expected.into()), None]);
+}
+
+/// An executor with a crew, whose children call `on_epoch` with their number from 0.
+fn in_process(crew: Crew, on_epoch: fn(usize, &Epoch)) -> InProcess {
+    let started = AtomicUsize::new(0);
+    InProcess {
+        device: Device::flex(),
+        crew: Arc::new(crew),
+        interrupted: Arc::new(AtomicBool::new(false)),
+        follow: Arc::new(move |_| {
+            let child = started.fetch_add(1, Ordering::Relaxed);
+            Box::new(move |epoch| on_epoch(child, epoch))
+        }),
+    }
+}
+
+#[test]
+fn a_panic_fails_its_own_child_alone() {
+    let training = TrainingConfig {
+        epochs: 1,
+        ..TrainingConfig::default()
+    };
+    let executor = in_process(Crew::on(2, 4), |child, _| {
+        assert!(child != 1, "the kernel broke");
+    });
+    let manager = manager(training, executor);
+    let asked = [2, 3, 4, 5].map(|f| candidate(classifier(f))).into();
+    let answers = manager.evaluate(asked).unwrap().map(Result::unwrap);
+    let failures: Vec<_> = answers
+        .filter_map(|answer| answer.outcome.failure.map(|f| f.to_string()))
+        .collect();
+    assert_eq!(failures, ["panic: the kernel broke"]);
+}
+
+#[test]
+fn cores_go_to_children_first() {
+    let shape = |workers, cores, children| {
+        let pools = Crew::on(workers, cores).pools(children).unwrap();
+        let threads = pools.iter().map(|pool| pool.current_num_threads());
+        threads.collect::<Vec<_>>()
+    };
+    assert_eq!(shape(4, 4, 9), [1, 1, 1, 1], "a child on each core");
+    assert_eq!(shape(4, 4, 2), [2, 2], "fewer children than cores");
+    assert_eq!(shape(4, 4, 1), [4], "one child has all cores");
+    assert_eq!(shape(1, 4, 9), [4], "one worker has all cores");
+    assert_eq!(shape(3, 4, 9), [1, 1, 1], "no child waits for another");
+    assert_eq!(shape(6, 4, 9), [1; 6], "more workers than cores");
+}
+
+#[test]
+fn pools_are_used_again() {
+    let crew = Crew::on(2, 2);
+    let first = crew.pools(2).unwrap();
+    for pool in &first {
+        crew.give_back(pool.clone());
+    }
+    let again = crew.pools(2).unwrap();
+    let kept = |pool| first.iter().any(|known| Arc::ptr_eq(known, pool));
+    assert!(again.iter().all(kept));
+}
+
+#[test]
+fn the_number_of_workers_is_auto_or_a_number() {
+    for text in ["auto", "1", "1024"] {
+        assert_eq!(text.parse::<Workers>().unwrap().to_string(), text);
+    }
+    for text in ["", "0", "-1", "1.5", "many", "1025"] {
+        let error = text.parse::<Workers>().unwrap_err().to_string();
+        let expected = "workers: expected auto or a whole number from 1 to 1024, found ";
+        assert_eq!(error, format!("{expected}{text}"));
+    }
+    assert_eq!(Workers::Auto.number(false), 1, "one on a GPU");
+    assert!(Workers::Auto.number(true) >= 1);
+    assert_eq!(Workers::Number(3).number(false), 3);
+}
+
+/// Large enough for every operation that has more than one thread to use them: 128 images of 16×16
+/// pixels with 32 channels are 2^20 numbers.
+fn broad() -> Arc<Network> {
+    let norm = BatchNormOptions::default();
+    let x = Node::input(&[1, 8, 8]).unwrap();
+    let x = x
+        .resize([16, 16], crate::network::Interpolation::Nearest)
+        .unwrap();
+    let x = x.conv2d(32, [3, 3], &Conv2dOptions::default()).unwrap();
+    let x = x.batch_norm(&norm).unwrap();
+    let x = x.activation(crate::network::Activation::Relu);
+    let x = x
+        .depthwise_conv2d([3, 3], 1, &Conv2dOptions::default())
+        .unwrap();
+    let x = x.conv2d(64, [1, 1], &Conv2dOptions::default()).unwrap();
+    let x = x.max_pool2d([2, 2], &PoolOptions::default()).unwrap();
+    let x = x.avg_pool2d([2, 2], &PoolOptions::default()).unwrap();
+    let x = x.flatten().unwrap().dropout(0.2).unwrap();
+    x.dense(10, &DenseOptions::default())
+        .unwrap()
+        .network()
+        .unwrap()
+}
+
+#[test]
+fn a_child_is_the_same_to_the_last_bit_on_any_number_of_threads() {
+    let training = TrainingConfig {
+        epochs: 2,
+        ..TrainingConfig::default()
+    };
+    let trained = |threads| {
+        let executor = in_process(Crew::on(1, threads), |_, _| {});
+        let manager = manager(training.clone(), executor);
+        let trained = manager.train(manager.question(&broad())).unwrap();
+        let history = trained.outcome.history.into_iter();
+        let history = history.map(|epoch| Epoch {
+            seconds: 0.0,
+            ..epoch
+        });
+        (history.collect::<Vec<_>>(), trained.weights.unwrap())
+    };
+    let one = trained(1);
+    assert_eq!(one.0.len(), 2);
+    for threads in [2, 3] {
+        let several = trained(threads);
+        assert_eq!(several.0, one.0, "{threads} threads");
+        assert!(several.1 == one.1, "the weights of {threads} threads");
+    }
+}
