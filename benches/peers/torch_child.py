@@ -83,7 +83,6 @@ def main() -> None:
     parser.add_argument("network", help="the JSON of the network")
     parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--compile", action="store_true", help="with torch.compile")
-    parser.add_argument("--no-fused", action="store_true", help="with Adam's own default")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--seconds", type=float, default=5)
@@ -96,8 +95,8 @@ def main() -> None:
     layout = torch.channels_last if arguments.channels_last else torch.contiguous_format
     model = build(nodes).to(memory_format=layout)
     step_model = torch.compile(model) if arguments.compile else model
-    fused = None if arguments.no_fused else True
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=fused)
+    # On the CPU, the fused update is the fastest of Adam's three: it counts where layers are many.
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, fused=True)
     batches = [
         (
             torch.rand(arguments.batch, *nodes[0]["shape"]).to(memory_format=layout),
