@@ -127,7 +127,8 @@ fn measure(arguments: &Arguments, network: &Network, data: &Dataset) -> Result<R
         pool.install(|| train(arguments, network, data, Seed(number), &side_by_side))
     };
     let rates = thread::scope(|scope| {
-        let start = |number| scope.spawn(move || worker(number).unwrap_or_else(give_up));
+        let start =
+            |number| scope.spawn(move || worker(number).unwrap_or_else(|error| give_up(&error)));
         let threads: Vec<_> = (0..arguments.workers as u64).map(start).collect();
         let joined = threads.into_iter().map(ScopedJoinHandle::join);
         joined.collect::<thread::Result<Vec<_>>>()
@@ -211,7 +212,7 @@ fn train(
 }
 
 /// Ends the program at once: the other workers would wait for this one forever.
-fn give_up(error: Failure) -> Rates {
+fn give_up(error: &Failure) -> Rates {
     eprintln!("Error: {error}");
     process::exit(1)
 }

@@ -1,6 +1,7 @@
-"""Times the training of one child in Keras on TensorFlow, by `model.fit`, and prints one line of JSON.
+"""Times the training of one child in Keras on TensorFlow and prints one line of JSON.
 
-The first epoch is a warm-up. As torch_child.py, it says "ready" when it is warm and waits for a line.
+`model.fit`, as users call it; the first epoch is a warm-up. As torch_child.py, it says "ready" when
+it is warm and waits for a line.
 """
 
 import argparse

@@ -129,7 +129,7 @@ def main() -> None:
         "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "parameters": sum(p.numel() for p in model.parameters()),
         "loss": loss.item(),
-        "version": torch.__version__,
+        "version": f"PyTorch {torch.__version__}",
     }
     print(json.dumps(line))
 
