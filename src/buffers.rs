@@ -15,7 +15,7 @@ thread_local! {
 
 /// A line of the cache: a register that straddles two takes twice the time.
 #[derive(Clone, Copy)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 struct Line([f32; 16]);
 
 /// Numbers from the start of a line of the cache on.

@@ -8,13 +8,13 @@ use burn::tensor::Device;
 use rand::seq::SliceRandom;
 
 use super::forward::Child;
-use super::guard;
 use super::loss::{Totals, cross_entropy};
 use super::precision::{check_precision, forward_train};
 use super::schedule::learning_rate;
 use super::score::{Score, measure};
 use super::update::Optimizer;
 use super::weights::Weights;
+use super::{guard, kernels};
 use crate::data::{Augment, Dataset};
 use crate::error::{Error, Result};
 use crate::evaluation::{Epoch, Evaluation, Failure, FailureKind, Outcome};
@@ -82,6 +82,7 @@ pub fn train(
         Ok((best, weights))
     })
     .unwrap_or_else(|panic| Err(Stop::failed(FailureKind::Panic, panic)));
+    kernels::release();
     let mut outcome = Outcome {
         history,
         seconds: started.elapsed().as_secs_f64(),

@@ -46,36 +46,36 @@ impl Normaliser {
         self.channels.iter().flat_map(|c| c.table).collect()
     }
 
-    /// Appends `image`, `[channel, row, column]`, as it is.
-    pub fn append(&self, image: &[u8], out: &mut Vec<f32>) {
-        let plane = image.len() / self.channels.len();
-        for (channel, plane) in self.channels.iter().zip(image.chunks_exact(plane)) {
-            out.extend(plane.iter().map(|p| channel.scaled(*p)));
-        }
-    }
-
-    /// Appends `image` as `view` shows it. Padding is black (a raw 0), as in torchvision.
-    pub fn append_view(&self, image: &[u8], width: usize, view: View, out: &mut Vec<f32>) {
-        let plane = image.len() / self.channels.len();
-        let height = plane / width;
-        let (before, shown, after) = view.columns(width);
-        for (channel, plane) in self.channels.iter().zip(image.chunks_exact(plane)) {
+    /// Writes `image`, `[channel, row, column]`, as `view` shows it, to `out`, `[row, column, channel]`.
+    /// Padding is black (a raw 0), as in torchvision.
+    pub fn write(&self, image: &[u8], width: usize, view: View, out: &mut [f32]) {
+        let channels = self.channels.len();
+        let plane = image.len() / channels;
+        let (before, shown, _) = view.columns(width);
+        let planes = self.channels.iter().zip(image.chunks_exact(plane));
+        for (index, (channel, plane)) in planes.enumerate() {
             let black = channel.scaled(0);
-            for row in 0..height {
-                let Some(row) = view.source_row(row, height) else {
-                    out.extend(std::iter::repeat_n(black, width));
+            for (row, out) in out.chunks_exact_mut(width * channels).enumerate() {
+                let mut out = out[index..].iter_mut().step_by(channels);
+                let mut fill = |count| out.by_ref().take(count).for_each(|out| *out = black);
+                let Some(row) = view.source_row(row, plane.len() / width) else {
+                    fill(width);
                     continue;
                 };
+                fill(before);
                 let row = &plane[row * width..][..width];
-                out.extend(std::iter::repeat_n(black, before));
                 if view.flip {
-                    let mirrored = &row[width - shown.end..width - shown.start];
-                    out.extend(mirrored.iter().rev().map(|p| channel.scaled(*p)));
+                    let mirrored = row[width - shown.end..width - shown.start].iter().rev();
+                    mirrored
+                        .zip(out.by_ref())
+                        .for_each(|(p, out)| *out = channel.scaled(*p));
                 } else {
-                    let row = &row[shown.clone()];
-                    out.extend(row.iter().map(|p| channel.scaled(*p)));
+                    let pixels = row[shown.clone()].iter();
+                    pixels
+                        .zip(out.by_ref())
+                        .for_each(|(p, out)| *out = channel.scaled(*p));
                 }
-                out.extend(std::iter::repeat_n(black, after));
+                out.for_each(|out| *out = black);
             }
         }
     }

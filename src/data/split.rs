@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use parking_lot::Mutex;
 
 use super::augment::{Augment, View};
 use super::normalise::Normaliser;
 use super::raw::Raw;
 use super::resident::Resident;
+use crate::buffers::Buffer;
 use crate::device;
 use crate::seed::StreamRng;
 
@@ -119,19 +120,21 @@ impl Split {
         device: &Device,
     ) -> Batch {
         let [channels, height, width] = self.raw.shape;
-        let mut images = Vec::with_capacity(indices.len() * self.raw.size());
-        let raw_images = indices.iter().map(|i| self.raw.image(self.record(*i)));
-        match augment {
-            None => raw_images.for_each(|image| self.normaliser.append(image, &mut images)),
-            Some((augment, rng)) => raw_images.for_each(|image| {
-                let view = augment.draw(rng);
-                self.normaliser.append_view(image, width, view, &mut images);
-            }),
+        let size = self.raw.size();
+        // Channels last, as the kernels of the CPU read images.
+        let mut images = Buffer::take(indices.len() * size);
+        let mut augment = augment;
+        for (index, out) in indices.iter().zip(images.chunks_exact_mut(size)) {
+            let view = augment.as_mut().map(|(augment, rng)| augment.draw(rng));
+            let image = self.raw.image(self.record(*index));
+            let view = view.unwrap_or_default();
+            self.normaliser.write(image, width, view, out);
         }
         let labels: Vec<i64> = indices.iter().map(|i| self.label(*i) as i64).collect();
-        let shape = [indices.len(), channels, height, width];
+        let shape = [indices.len(), height, width, channels];
+        let images = TensorData::from_bytes(images.lend(), shape, DType::F32);
         Batch {
-            images: Tensor::from_data(TensorData::new(images, shape), device),
+            images: Tensor::<4>::from_data(images, device).permute([0, 3, 1, 2]),
             labels: Tensor::from_data(TensorData::new(labels, [indices.len()]), device),
         }
     }

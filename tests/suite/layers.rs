@@ -134,7 +134,9 @@ fn violations(room: &str, source: &str) -> Vec<String> {
         return vec![format!("the room '{room}' has no row in the table")];
     };
     let code = code(source);
-    let root = |name: &str| ROOT.contains(&name) && !(["arrays", "buffers"].contains(&name) && PURE.contains(&room));
+    let root = |name: &str| {
+        ROOT.contains(&name) && !(["arrays", "buffers"].contains(&name) && PURE.contains(&room))
+    };
     let mut found = Vec::new();
     for used in named_after(&code, "crate::") {
         // The crate's own `Error` and `Result` are those of `error`; the rest are macros.

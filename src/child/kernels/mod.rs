@@ -29,6 +29,8 @@ pub(super) use cpu::update::{Adam, Sgd};
 pub(super) use cpu::{Act, Geometry};
 use extension::{Kernels, Updates};
 
+use crate::buffers;
+
 /// An operation with everything but its tensors.
 #[derive(Clone, Debug)]
 enum Kernel {
@@ -69,6 +71,12 @@ pub fn with_burn_operations<R>(work: impl FnOnce() -> R) -> R {
     let result = work();
     OFF.set(before);
     result
+}
+
+/// Lets go of the memory that was kept on this thread from step to step.
+pub(super) fn release() {
+    buffers::release();
+    cpu::scratch::release();
 }
 
 /// Whether the kernels compute what is asked of `x`: f32 on the CPU.

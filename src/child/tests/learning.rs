@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::Error;
 use crate::child::schedule::learning_rate;
-use crate::child::update::optimizer;
+use crate::child::update::Optimizer;
 use crate::child::{Child, Control, Trained, Weights, score, train};
 use crate::data::{SyntheticOptions, synthetic};
 use crate::evaluation::{Epoch, Failure, FailureKind, OptimizerKind, ScheduleKind};
@@ -264,7 +264,7 @@ fn the_first_updates_follow_their_formulas() {
                 bias: Param::from_data([0.0_f32], &device),
             }],
         };
-        let mut optimizer = optimizer(&config);
+        let mut optimizer = Optimizer::new(&config);
         [0, 1].map(|_| {
             let gradients = parameters.norms[0]
                 .weight

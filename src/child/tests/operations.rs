@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::child::kernels::Act;
 use crate::child::ops::{self, Values};
 use crate::child::parameters::Running;
 use crate::child::{Child, loss::cross_entropy, parameters};
@@ -149,7 +150,7 @@ proptest! {
             weight: burn::module::Param::from_data(TensorData::new(weight.clone(), [4, 2 / groups, kernel[0], kernel[1]]), &device()),
             bias: Some(burn::module::Param::from_data(TensorData::new(bias.clone(), [4]), &device())),
         };
-        let found = ops::conv2d(image(x.clone(), shape, &device()), &weights, &conv);
+        let found = ops::conv2d(image(x.clone(), shape, &device()), &weights, &conv, Act::Identity);
         assert_close(&host(found), &naive_conv(&x, shape, &weight, &bias, &conv), 1e-4);
     }
 
@@ -185,14 +186,15 @@ fn batch_norm_uses_the_batch_in_training_and_running_statistics_after() {
     };
     // Mean 2.5, biased variance 1.25.
     let x = || Values::Image(image(vec![1.0, 2.0, 3.0, 4.0], [2, 1, 1, 2], &device()));
-    let found = ops::batch_norm_train(x(), &weights, &mut running, &attributes).image();
+    let found =
+        ops::batch_norm_train(x(), &weights, &mut running, &attributes, Act::Identity).image();
     let expected = |mean: f32, variance: f32| {
         [1.0_f32, 2.0, 3.0, 4.0].map(|v| (v - mean) / (variance + 1e-5).sqrt() * 2.0 + 0.5)
     };
     assert_close(&host(found), &expected(2.5, 1.25), 1e-5);
     assert_close(&host(running.mean.clone()), &[0.25], 1e-6);
     assert_close(&host(running.variance.clone()), &[0.9 + 0.125], 1e-6);
-    let found = ops::batch_norm(x(), &weights, &running, &attributes).image();
+    let found = ops::batch_norm(x(), &weights, &running, &attributes, Act::Identity).image();
     assert_close(&host(found), &expected(0.25, 1.025), 1e-5);
 }
 

@@ -169,8 +169,8 @@ fn small() -> (Raw, Normaliser) {
 /// What `view` shows, back in raw pixels.
 fn shown(flip: bool, down: isize, right: isize) -> Vec<i64> {
     let (raw, normaliser) = small();
-    let mut out = Vec::new();
-    normaliser.append_view(raw.image(0), 4, View { flip, down, right }, &mut out);
+    let mut out = [0.0; 12];
+    normaliser.write(raw.image(0), 4, View { flip, down, right }, &mut out);
     let channel = &normaliser.channels()[0];
     let raw_pixel = |v: f32| (f64::from(v) * channel.std + channel.mean).round() as i64;
     out.into_iter().map(raw_pixel).collect()
