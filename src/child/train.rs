@@ -65,6 +65,9 @@ struct Best {
 /// highest validation accuracy (of equals, the lowest validation loss) are kept, and the outcome is
 /// theirs.
 ///
+/// Children may train on one GPU from several threads at once: CubeCL gives each thread a stream of its
+/// own, and they share the copy of the data that the device holds.
+///
 /// # Errors
 /// [`Error::Interrupted`] where `control` cancels. Everything else that goes wrong, a panic of the
 /// tensor library included, is the outcome's failure.

@@ -28,8 +28,8 @@ impl Resident {
     /// each pixel of each channel becomes.
     pub fn upload(
         pixels: &[u8],
-        labels: Vec<i64>,
-        scaled: Vec<f32>,
+        labels: &[i64],
+        scaled: &[f32],
         shape: [usize; 3],
         device: &Device,
     ) -> Self {
@@ -41,8 +41,8 @@ impl Resident {
         let words: Vec<i32> = pixels.chunks(4).map(word).collect();
         Self {
             words: ints(words, device),
-            labels: Tensor::from_data(labels.as_slice(), device),
-            scaled: Tensor::from_data(scaled.as_slice(), device),
+            labels: Tensor::from_data(labels, device),
+            scaled: Tensor::from_data(scaled, device),
             shape,
         }
     }

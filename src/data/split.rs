@@ -26,8 +26,11 @@ pub struct Split {
     normaliser: Arc<Normaliser>,
     records: Arc<[u32]>,
     /// What each device holds of this split, for all that train on it.
-    residents: Arc<Mutex<Vec<(Device, Option<Resident>)>>>,
+    residents: Arc<Mutex<Residents>>,
 }
+
+/// Each device that was asked, and the split there if it is not too large.
+type Residents = Vec<(Device, Option<Resident>)>;
 
 /// Images and their labels on a device.
 #[derive(Clone, Debug)]
@@ -173,9 +176,9 @@ impl Split {
     pub(super) fn upload(&self, device: &Device) -> Resident {
         let images = self.records.iter().map(|r| self.raw.image(*r as usize));
         let pixels: Vec<u8> = images.flatten().copied().collect();
-        let labels = (0..self.len()).map(|i| self.label(i) as i64).collect();
+        let labels: Vec<i64> = (0..self.len()).map(|i| self.label(i) as i64).collect();
         let device = device.clone().without_autodiff();
         let scaled = self.normaliser.scaled();
-        Resident::upload(&pixels, labels, scaled, self.raw.shape, &device)
+        Resident::upload(&pixels, &labels, &scaled, self.raw.shape, &device)
     }
 }

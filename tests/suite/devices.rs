@@ -198,13 +198,14 @@ fn bf16_needs_a_device_that_computes_in_it() {
         let space = StateSpace();
         space.add_state("filters", [4, 8]);
         fn model(actions) { input([1, 8, 8]).flatten().dense(10) }
-        print("failure " + manager.get_rewards(model, space.actions([8])).failure);
+        print("accuracy " + manager.get_rewards(model, space.actions([8])).accuracy);
     "#;
     place.write("bf16.rhai", script);
     let wgpu = device::open(Selector::Wgpu(0)).unwrap().device;
     let ran = place.run(&["bf16.rhai", "--device", "wgpu:0", "--quiet"]);
     if wgpu.supports_dtype(DType::BF16) {
-        assert_eq!(ran.succeeded(), "failure ");
+        ran.succeeded();
+        assert!(ran.line("accuracy ").parse::<f64>().unwrap() > 0.5);
     } else {
         assert_eq!(ran.code, Some(1));
         let expected = "option 'precision': expected f32 on a device that does not compute in bf16";
@@ -233,7 +234,8 @@ fn reads(place: &Place, epochs: usize, batches: usize) -> usize {
     let mut command = place.command(&["reads.rhai", "--device", "wgpu:0", "--quiet"]);
     command.env("NAS_SCRIPT_LOG", "off,wgpu_core=trace");
     let ran = place.ran(&command.output().unwrap());
-    assert_eq!(ran.succeeded(), format!("epochs {epochs}"));
+    ran.succeeded();
+    assert_eq!(ran.line("epochs "), epochs.to_string());
     let mapped = |line: &&str| line.contains("Buffer::map_async") && line.contains("Read");
     ran.stderr.lines().filter(mapped).count()
 }
@@ -244,10 +246,11 @@ fn the_host_waits_for_wgpu_once_an_epoch() {
     if !has_wgpu(&place) {
         return;
     }
-    // The first run measures which kernels are fastest, and reads its clocks; they are kept.
-    reads(&place, 1, 2);
+    // The first run measures which kernels are fastest and reads the clock for it; the next ones find
+    // in the user's cache folder what it found.
+    let measuring = reads(&place, 1, 2);
     let once = reads(&place, 1, 2);
-    assert!(once > 0);
+    assert!(0 < once && once < measuring / 2, "{once} after {measuring}");
     assert_eq!(reads(&place, 1, 12), once, "reads within an epoch");
     assert_eq!(reads(&place, 4, 2), once + 3, "reads at the ends of epochs");
 }
