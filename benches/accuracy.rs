@@ -149,7 +149,7 @@ fn train(data: &Dataset, epochs: usize, seed: usize, burn: bool) -> Result<Vec<E
     let outcome = pool
         .install(|| {
             if burn {
-                with_burn_operations(learn)
+                child::with_burn_operations(learn)
             } else {
                 learn()
             }
@@ -159,11 +159,6 @@ fn train(data: &Dataset, epochs: usize, seed: usize, burn: bool) -> Result<Vec<E
         Some(failure) => Err(format!("seed {seed}: {failure:?}").into()),
         None => Ok(outcome.history),
     }
-}
-
-// TODO at merging: `nas_script::child::with_burn_operations`.
-fn with_burn_operations<T>(train: impl FnOnce() -> T) -> T {
-    train()
 }
 
 /// The mean of a value over the seeds.

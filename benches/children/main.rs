@@ -200,7 +200,7 @@ fn train(
     };
     let learn = || child::train(&evaluation, data, &Device::flex(), &control);
     let trained = if arguments.burn {
-        with_burn_operations(learn)
+        child::with_burn_operations(learn)
     } else {
         learn()
     };
@@ -215,9 +215,4 @@ fn train(
 fn give_up(error: &Failure) -> Rates {
     eprintln!("Error: {error}");
     process::exit(1)
-}
-
-// TODO at merging: `nas_script::child::with_burn_operations`.
-fn with_burn_operations<T>(train: impl FnOnce() -> T) -> T {
-    train()
 }

@@ -16,7 +16,7 @@ use crate::seed::Seed;
 
 /// The version of the training arithmetic. It is part of every digest: raise it whenever the same
 /// evaluation would come out differently than before.
-pub const KERNEL_VERSION: u32 = 1;
+pub const KERNEL_VERSION: u32 = 2;
 
 /// The data that a child is trained and validated on.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
