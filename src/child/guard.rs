@@ -13,8 +13,8 @@ thread_local! {
 /// Runs `work`; a panic inside comes back as its message.
 ///
 /// The message is not printed: a hook that is installed once passes panics of guarded threads over in
-/// silence, and leaves all others to the hook before it. A panic on a rayon worker is still printed
-/// there before it arrives here.
+/// silence, and leaves all others to the hook before it. The threads that help a guarded call are
+/// guarded by [`quiet_thread`].
 pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -30,6 +30,12 @@ pub(super) fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     let result = panic::catch_unwind(AssertUnwindSafe(work));
     GUARDED.set(GUARDED.get() - 1);
     result.map_err(|payload| message(payload.as_ref()))
+}
+
+/// Guards this thread for as long as it lives: for the threads of a pool that children train on, whose
+/// panics arrive at the child's own thread.
+pub fn quiet_thread() {
+    GUARDED.set(GUARDED.get() + 1);
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {

@@ -25,7 +25,8 @@ mod weights;
 mod tests;
 
 pub use forward::Child;
-pub use kernels::with_burn_operations;
+pub use guard::quiet_thread;
+pub use kernels::{instruction_set, with_burn_operations};
 pub use latency::latency;
 pub use parameters::Parameters;
 pub use precision::check_precision;

@@ -30,6 +30,7 @@ pub(super) struct Optimizer {
 
 /// What an optimizer remembers of an array.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one for each array of a child")]
 enum Memory {
     Nothing,
     Velocity(Tensor<1>),

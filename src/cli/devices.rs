@@ -1,14 +1,15 @@
 //! `nas-script devices`: what can compute here.
 
+use crate::child;
 use crate::device;
 use crate::report::progress::say;
 
 pub(super) fn list() {
     for compute in device::available() {
         let note = match compute.selector {
-            device::Selector::Cpu => "",
-            _ if compute.gpu => "",
-            _ => "  software driver: `auto` passes it over",
+            device::Selector::Cpu => format!(", kernels for {}", child::instruction_set()),
+            _ if compute.gpu => String::new(),
+            _ => "  software driver: `auto` passes it over".into(),
         };
         say(&format!(
             "{:<8} {}{note}",

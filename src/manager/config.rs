@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 const LONGEST_TIMEOUT: f64 = 365.0 * 24.0 * 3600.0;
 
 /// How rewards are made and when a child is given up. The training settings stand apart, in
-/// [`TrainingConfig`], since an outcome depends on those alone.
+/// [`TrainingConfig`](crate::evaluation::TrainingConfig), since an outcome depends on those alone.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ManagerConfig {
@@ -23,7 +23,7 @@ pub struct ManagerConfig {
     pub max_params: Option<u64>,
     /// The most multiply-accumulates of a child that is trained, for one image. Default: no limit.
     pub max_macs: Option<u64>,
-    /// The most bytes that the training of a child may take, by [`Network::memory`] at the batch
+    /// The most bytes that the training of a child may take, by [`Network::memory`](crate::network::Network::memory) at the batch
     /// size and with the optimizer of the training. Default: no limit.
     pub max_memory: Option<u64>,
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::child;
 use crate::error::{Error, Result};
 
 /// A guard against slips.
@@ -127,6 +128,7 @@ fn pool(threads: usize) -> Result<ThreadPool> {
         .num_threads(threads)
         .stack_size(STACK)
         .thread_name(|_| "child".into())
+        .start_handler(|_| child::quiet_thread())
         // A child's own panics are caught where it is trained. What else panics here costs that child
         // its answer, not the search its process.
         .panic_handler(|_| {});

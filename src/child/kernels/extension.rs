@@ -206,7 +206,10 @@ fn record<B: Compute, C: CheckpointStrategy, const N: usize>(
     kernel: Kernel,
     inputs: [FloatTensor<Autodiff<B, C>>; N],
 ) -> Vec<FloatTensor<Autodiff<B, C>>> {
-    let (inputs, nodes): (Vec<_>, Vec<_>) = inputs.into_iter().map(|x| x.into_parts()).unzip();
+    let (inputs, nodes): (Vec<_>, Vec<_>) = inputs
+        .into_iter()
+        .map(<FloatTensor<Autodiff<B, C>>>::into_parts)
+        .unzip();
     let step = Backward::<B, N>::prepare::<C>(Step, exactly(nodes));
     let (first, others) = match step.compute_bound().stateful() {
         OpsKind::Tracked(step) => {

@@ -60,10 +60,10 @@ impl Compute for Flex {
                 })
             }
             Kernel::MaxPool2d(geometry) => images(geometry, |y| {
-                pool::forward(geometry, Pool::Max, values(x), y)
+                pool::forward(geometry, Pool::Max, values(x), y);
             }),
             Kernel::AvgPool2d(geometry) => images(geometry, |y| {
-                pool::forward(geometry, Pool::Average, values(x), y)
+                pool::forward(geometry, Pool::Average, values(x), y);
             }),
             Kernel::GlobalAvgPool([height, width]) => {
                 let (batch, channels) = (x.shape()[0], channels(x));
@@ -114,7 +114,7 @@ impl Compute for Flex {
                 let shape = x.shape();
                 let width = parts.iter().map(|(_, width)| width).sum();
                 image([shape[0], shape[1], shape[2], width], |y| {
-                    elementwise::concat(&parts, y)
+                    elementwise::concat(&parts, y);
                 })
             }
             Kernel::ScaleImages(factors) => {
@@ -246,7 +246,7 @@ impl Compute for Flex {
                     _ => {
                         let y = output(0);
                         like(dy, |dx| {
-                            elementwise::before(*act, values(&y), values(dy), dx)
+                            elementwise::before(*act, values(&y), values(dy), dx);
                         })
                     }
                 };

@@ -64,6 +64,11 @@ thread_local! {
     static OFF: Cell<bool> = const { Cell::new(false) };
 }
 
+/// The instruction set that the kernels use on this CPU: "AVX-512", "AVX2", "NEON" or "scalar".
+pub fn instruction_set() -> &'static str {
+    cpu::simd::level()
+}
+
 /// Runs `work` without the kernels on this thread: Burn's own operations compute all children, as
 /// they do on other devices. For comparisons.
 pub fn with_burn_operations<R>(work: impl FnOnce() -> R) -> R {

@@ -177,10 +177,7 @@ impl<T: Step<N>, const N: usize> WithSimd for Chunk<'_, T, N> {
     fn with_simd<S: Simd>(self, simd: S) {
         let len = self.gradient.len();
         assert!(self.state.iter().all(|state| state.len() == len));
-        let (gradient, places) = (
-            self.gradient.as_ptr(),
-            self.state.map(|state| state.as_mut_ptr()),
-        );
+        let (gradient, places) = (self.gradient.as_ptr(), self.state.map(<[f32]>::as_mut_ptr));
         walk(
             simd,
             len,

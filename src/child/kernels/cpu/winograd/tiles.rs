@@ -195,7 +195,7 @@ impl<S: Simd, A: Copy> Chunk<'_, S, A> {
                     // SAFETY: within the planes, by the caller.
                     #[inline(always)]
                     |i, j, value| unsafe {
-                        store::<S>(to.wrapping_add((i * P + j) * v.plane + c), value)
+                        store::<S>(to.wrapping_add((i * P + j) * v.plane + c), value);
                     },
                 );
             }
@@ -320,7 +320,7 @@ impl<S: Simd, A: Copy> Chunk<'_, S, A> {
                     // SAFETY: within the planes, by the caller.
                     #[inline(always)]
                     |i, j, value| unsafe {
-                        store::<S>(to.wrapping_add((i * P + j) * m.plane + c), value)
+                        store::<S>(to.wrapping_add((i * P + j) * m.plane + c), value);
                     },
                 );
             }

@@ -139,7 +139,7 @@ pub fn unpack<S: Simd>(simd: S, g: &G, du: &[f32], rows: usize, columns: usize, 
                         store::<S>(
                             taps.as_mut_ptr().add(at),
                             combine(simd, transposed[l], half[k]),
-                        )
+                        );
                     };
                 }
             }
