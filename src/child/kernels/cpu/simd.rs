@@ -6,9 +6,32 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+/// The registers in use: the widest of this CPU.
+fn arch() -> Arch {
+    #[cfg(test)]
+    if let Some(arch) = FORCED.get() {
+        return arch;
+    }
+    Arch::new()
+}
+
+#[cfg(test)]
+thread_local! {
+    static FORCED: std::cell::Cell<Option<Arch>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs `work` with other registers than the widest, on this thread.
+#[cfg(test)]
+pub fn with_arch<R>(arch: Arch, work: impl FnOnce() -> R) -> R {
+    FORCED.set(Some(arch));
+    let result = work();
+    FORCED.set(None);
+    result
+}
+
 /// Runs `work` with the widest registers of this CPU.
 pub fn dispatch<W: WithSimd>(work: W) -> W::Output {
-    Arch::new().dispatch(work)
+    arch().dispatch(work)
 }
 
 /// Runs `work` on a matrix of `columns` with registers that they fill well: the widest, or half of
@@ -17,6 +40,7 @@ pub fn dispatch<W: WithSimd>(work: W) -> W::Output {
 pub fn dispatch_columns<W: WithSimd>(columns: usize, work: W) -> W::Output {
     #[cfg(target_arch = "x86_64")]
     if matches!(columns % 16, 1..=8)
+        && matches!(arch(), Arch::V4(_))
         && let Some(simd) = pulp::x86::V3::try_new()
     {
         return Simd::vectorize(simd, work);

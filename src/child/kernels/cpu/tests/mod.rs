@@ -4,6 +4,7 @@ mod common;
 mod conv;
 mod depthwise;
 mod elementwise;
+mod levels;
 mod norm;
 mod pool;
 mod reference;
