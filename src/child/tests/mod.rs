@@ -2,6 +2,7 @@
 //! differences, and whole trainings on real digits.
 
 mod gradients;
+mod kernels;
 mod learning;
 mod operations;
 mod precision;

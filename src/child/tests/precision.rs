@@ -10,7 +10,7 @@ use crate::evaluation::Precision;
 use crate::network::{BatchNormOptions, DropPath, DropSchedule, Interpolation, Sides};
 
 /// Every operation, on images of `[2, 8, 8]`.
-fn everything() -> Node {
+pub(super) fn everything() -> Network {
     let x = Node::input(&[2, 8, 8]).unwrap();
     let pool = PoolOptions::default();
     let conv = Conv2dOptions::default();
@@ -39,21 +39,25 @@ fn everything() -> Node {
     let x = Node::concat(&[max, average]).unwrap();
     let flat = x.flatten().unwrap().dropout(0.2).unwrap();
     let x = Node::concat(&[flat, x.global_avg_pool().unwrap()]).unwrap();
-    x.dense(3, &DenseOptions::default()).unwrap()
+    Network::from_output(&x.dense(3, &DenseOptions::default()).unwrap()).unwrap()
 }
 
 /// What one step of training computes.
-struct Step {
-    loss: f32,
-    gradients: Vec<Vec<f32>>,
-    running: Vec<Vec<f32>>,
+pub(super) struct Step {
+    pub loss: f32,
+    pub gradients: Vec<Vec<f32>>,
+    /// Of the convolutions' biases; before a normalisation they are nothing but rounding.
+    pub biases: Vec<Vec<f32>>,
+    pub running: Vec<Vec<f32>>,
 }
 
-fn step(precision: Precision) -> Step {
+/// A step of `network` on 16 images.
+pub(super) fn step(network: &Network, precision: Precision) -> Step {
     let device = device().autodiff();
-    let network = Network::from_output(&everything()).unwrap();
-    let mut child = Child::build(&network, Seed(4), &device).unwrap();
-    let images = image(noise(16 * 2 * 8 * 8, 5), [16, 2, 8, 8], &device);
+    let mut child = Child::build(network, Seed(4), &device).unwrap();
+    let [channels, height, width] = network.input_shape().try_into().unwrap();
+    let pixels = noise(16 * channels * height * width, 5);
+    let images = image(pixels, [16, channels, height, width], &device);
     let labels: Vec<i64> = (0..16).map(|i| i % 3).collect();
     let labels = Tensor::<1, Int>::from_data(labels.as_slice(), &device);
     let mut dropout = Seed(0).stream("dropout");
@@ -61,13 +65,16 @@ fn step(precision: Precision) -> Step {
     assert_eq!(logits.dtype(), DType::F32);
     let loss = cross_entropy(logits, &labels, 0.1);
     let all = loss.clone().backward();
-    let mut gradients = Vec::new();
+    let (mut gradients, mut biases) = (Vec::new(), Vec::new());
     fn add<const D: usize>(into: &mut Vec<Vec<f32>>, of: &Tensor<D>, all: &Gradients) {
         // `host` refuses anything but f32.
         into.push(host(of.grad(all).unwrap()));
     }
     for conv in &child.parameters.convs {
         add(&mut gradients, &conv.weight.val(), &all);
+        if let Some(bias) = &conv.bias {
+            add(&mut biases, &bias.val(), &all);
+        }
     }
     for dense in &child.parameters.denses {
         add(&mut gradients, &dense.weight.val(), &all);
@@ -88,19 +95,23 @@ fn step(precision: Precision) -> Step {
     Step {
         loss: host(loss)[0],
         gradients,
+        biases,
         running: running.collect(),
     }
 }
 
 /// The length of the difference, as a share of the length of `b`.
-fn apart(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn apart(a: &[f32], b: &[f32]) -> f32 {
     let length = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
     length(&mut a.iter().zip(b).map(|(a, b)| a - b)) / length(&mut b.iter().copied())
 }
 
 #[test]
 fn a_step_in_bf16_is_that_in_f32_but_for_rounding() {
-    let (exact, rounded) = (step(Precision::F32), step(Precision::Bf16));
+    let (exact, rounded) = (
+        step(&everything(), Precision::F32),
+        step(&everything(), Precision::Bf16),
+    );
     assert_ne!(rounded.loss, exact.loss);
     assert!(
         (rounded.loss - exact.loss).abs() < 0.02,
