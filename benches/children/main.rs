@@ -8,12 +8,14 @@
 
 mod meter;
 mod networks;
+mod profile;
 
 use std::cell::Cell;
 use std::process::{self, ExitCode};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, ScopedJoinHandle};
+use std::time::Instant;
 
 use burn::tensor::Device;
 use clap::Parser;
@@ -25,6 +27,7 @@ use nas_script::network::Network;
 use nas_script::seed::Seed;
 
 use meter::Reading;
+use profile::Profile;
 
 /// Batches in an epoch.
 const BATCHES: usize = 4;
@@ -49,6 +52,9 @@ struct Arguments {
     /// Train by Burn's own operations.
     #[arg(long)]
     burn: bool,
+    /// Also print, on standard error, where the time goes.
+    #[arg(long)]
+    profile: bool,
     /// Train nothing; print the network as JSON.
     #[arg(long)]
     network: bool,
@@ -201,6 +207,11 @@ fn train(
     let learn = || child::train(&evaluation, data, &Device::flex(), &control);
     let trained = if arguments.burn {
         child::with_burn_operations(learn)
+    } else if arguments.profile {
+        let (profile, started) = (Profile::default(), Instant::now());
+        let trained = profile.of(learn);
+        eprint!("{}", profile.table(started.elapsed()));
+        trained
     } else {
         learn()
     };

@@ -49,6 +49,7 @@ impl Kernel {
 
 impl Compute for Flex {
     fn forward(kernel: &Kernel, inputs: Vec<FlexTensor>) -> Vec<FlexTensor> {
+        let _span = tracing::trace_span!("kernel", pass = "forward", %kernel).entered();
         let x = &last(&inputs[0]);
         let array = |i: usize| dense(&inputs[i]);
         let y = match kernel {
@@ -146,6 +147,7 @@ impl Compute for Flex {
         gradient: FlexTensor,
         wanted: &[bool],
     ) -> Vec<Option<FlexTensor>> {
+        let _span = tracing::trace_span!("kernel", pass = "backward", %kernel).entered();
         let kept =
             |values: &[Option<FlexTensor>], i: usize, order: fn(&FlexTensor) -> FlexTensor| {
                 let kept = values.get(i).and_then(Option::as_ref);

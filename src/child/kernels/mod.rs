@@ -15,6 +15,7 @@
     reason = "registers and parts of slices; each use is argued"
 )]
 pub(super) mod cpu;
+mod display;
 mod extension;
 mod flex;
 
