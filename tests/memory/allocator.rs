@@ -24,17 +24,7 @@ fn grow(bytes: usize) {
     PEAK.fetch_max(live, Ordering::Relaxed);
     let count = if bytes < LARGE_BYTES { &SMALL } else { &LARGE };
     count.fetch_add(1, Ordering::Relaxed);
-    trace(bytes);
 }
-
-fn trace(bytes: usize) {
-    use std::cell::Cell;
-    thread_local!(static IN: Cell<bool> = const { Cell::new(false) });
-    if bytes < LARGE_BYTES || !TRACE.load(Ordering::Relaxed) || IN.replace(true) { return; }
-    eprintln!("LARGE {bytes}\n{}", std::backtrace::Backtrace::force_capture());
-    IN.set(false);
-}
-pub static TRACE: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
 fn shrink(bytes: usize) {
     LIVE.fetch_sub(bytes as u64, Ordering::Relaxed);

@@ -87,4 +87,3 @@ fn is_estimated() -> bool {
 fn measure(network: &Network, batch: usize, optimizer: OptimizerKind) -> u64 {
     Training::new(network, batch, 2, optimizer).peak()
 }
-
