@@ -24,6 +24,8 @@ pub struct Child {
     pub(super) parameters: Parameters,
     pub(super) running: Vec<Running>,
     steps: Arc<[Step]>,
+    /// Room for the activations of a training step; empty between steps.
+    values: Vec<Values>,
 }
 
 /// One operation of the forward pass.
@@ -89,6 +91,7 @@ impl Child {
             parameters,
             running,
             steps: steps(network).into(),
+            values: Vec::new(),
         })
     }
 
@@ -99,7 +102,15 @@ impl Child {
             let (weights, running) = (&self.parameters.norms[slot], &self.running[slot]);
             ops::batch_norm(x, weights, running, norm, act)
         };
-        run(&self.steps, &self.parameters, images, norm, |x, _| x)
+        let values = &mut Vec::new();
+        run(
+            &self.steps,
+            &self.parameters,
+            values,
+            images,
+            norm,
+            |x, _| x,
+        )
     }
 
     /// The logits in training: what is dropped comes from `dropout`, and batch normalisations use the
@@ -115,12 +126,13 @@ impl Child {
             parameters,
             running,
             steps,
+            values,
         } = self;
         let norms = &parameters.norms;
         let norm = |x, slot: usize, norm: &_, act| {
             ops::batch_norm_train(x, &norms[slot], &mut running[slot], norm, act)
         };
-        run(steps, parameters, images, norm, |x, op| match op {
+        run(steps, parameters, values, images, norm, |x, op| match op {
             Op::Dropout { rate } => ops::dropout(x, *rate, dropout),
             Op::DropPath(drop) => ops::drop_path(x, drop, progress, dropout),
             _ => x,
@@ -134,6 +146,7 @@ impl Child {
             parameters: self.parameters.valid(),
             running: self.running.clone(),
             steps: Arc::clone(&self.steps),
+            values: Vec::new(),
         }
     }
 
@@ -235,13 +248,14 @@ fn steps(network: &Network) -> Vec<Step> {
 fn run(
     steps: &[Step],
     parameters: &Parameters,
+    values: &mut Vec<Values>,
     images: Tensor<4>,
     mut norm: impl FnMut(Values, usize, &BatchNorm, Act) -> Values,
     mut dropped: impl FnMut(Values, &Op) -> Values,
 ) -> Tensor<2> {
     // Where an activation was let go, the images stand in: they are alive anyway.
     let images = Values::Image(images);
-    let mut values: Vec<Values> = Vec::with_capacity(steps.len());
+    values.reserve(steps.len());
     for step in steps {
         let mut inputs: Vec<Values> = step
             .reads
@@ -304,5 +318,7 @@ fn run(
         };
         values.push(value);
     }
-    values.pop().unwrap_or(images).flat()
+    let logits = values.pop().unwrap_or(images).flat();
+    values.clear();
+    logits
 }

@@ -204,11 +204,12 @@ pub(super) fn global_avg_pool(x: Tensor<4>) -> Tensor<2> {
 }
 
 pub(super) fn dense(x: Tensor<2>, weights: &Dense) -> Tensor<2> {
-    module::linear(
-        x,
-        weights.weight.val(),
-        weights.bias.as_ref().map(Param::val),
-    )
+    let weight = weights.weight.val();
+    let bias = weights.bias.as_ref().map(Param::val);
+    match kernels::serve(&x) {
+        true => kernels::dense(x, weight, bias),
+        false => module::linear(x, weight, bias),
+    }
 }
 
 /// Normalises by the running statistics.

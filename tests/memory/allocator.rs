@@ -1,4 +1,4 @@
-//! The system's allocator, with a count of the bytes that are held.
+//! The system's allocator, with a count of the bytes that are held and of the calls.
 
 // To count, one has to be the allocator; every call is passed on as it came.
 #![allow(unsafe_code)]
@@ -8,6 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 static LIVE: AtomicU64 = AtomicU64::new(0);
 static PEAK: AtomicU64 = AtomicU64::new(0);
+static SMALL: AtomicU64 = AtomicU64::new(0);
+static LARGE: AtomicU64 = AtomicU64::new(0);
+
+/// From this many bytes on, an allocation is an array of numbers rather than bookkeeping.
+const LARGE_BYTES: usize = 4096;
 
 struct Counting;
 
@@ -17,6 +22,8 @@ static ALLOCATOR: Counting = Counting;
 fn grow(bytes: usize) {
     let live = LIVE.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
     PEAK.fetch_max(live, Ordering::Relaxed);
+    let count = if bytes < LARGE_BYTES { &SMALL } else { &LARGE };
+    count.fetch_add(1, Ordering::Relaxed);
 }
 
 fn shrink(bytes: usize) {
@@ -61,4 +68,14 @@ pub fn restart() -> u64 {
 /// The most bytes that were held at a time since the last [`restart`].
 pub fn peak() -> u64 {
     PEAK.load(Ordering::Relaxed)
+}
+
+/// The allocations so far: small ones, and those of 4 KiB and more.
+pub fn calls() -> [u64; 2] {
+    [&SMALL, &LARGE].map(|count| count.load(Ordering::Relaxed))
+}
+
+/// The bytes that are held.
+pub fn live() -> u64 {
+    LIVE.load(Ordering::Relaxed)
 }

@@ -1,6 +1,9 @@
 //! The door from Burn to the kernels: one operation is a [`Kernel`] value, and a backend that has
 //! kernels computes it and its gradients. Knows autodiff, not what an operation does.
 
+use std::cell::RefCell;
+
+use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -14,6 +17,9 @@ use super::cpu::update::{Adam, Sgd};
 pub(super) trait Compute: Backend {
     /// The results of `kernel`; only the first has gradients.
     fn forward(kernel: &Kernel, inputs: Vec<FloatTensor<Self>>) -> Vec<FloatTensor<Self>>;
+
+    /// The sum of two gradients of a tensor with several readers.
+    fn sum(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// The gradients of those inputs that are `wanted`, from the gradient of the first result.
     /// `kernel.keeps` says which inputs and results are there.
@@ -186,6 +192,7 @@ impl<B: Compute, const N: usize> Backward<B, N> for Step {
 
     fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
+        SENT.with_borrow_mut(|sent| sent.retain(|id| *id != ops.node.id));
         let Kept {
             kernel,
             inputs,
@@ -195,10 +202,33 @@ impl<B: Compute, const N: usize> Backward<B, N> for Step {
         let results = B::backward(&kernel, inputs, outputs, gradient, &wanted);
         for (parent, result) in ops.parents.into_iter().zip(results) {
             if let (Some(parent), Some(result)) = (parent, result) {
-                grads.register::<B>(parent.id, result);
+                // Burn's own sum would bring the channels to the front, in memory that is not
+                // reused. A leaf's gradient would stay when it is consumed.
+                let sum = match parent.parents.is_empty() || is_first(parent.id) {
+                    true => result,
+                    // Taken, as it was not consumed yet.
+                    false => B::sum(grads.consume::<B>(&parent), result),
+                };
+                grads.register::<B>(parent.id, sum);
             }
         }
     }
+}
+
+thread_local! {
+    /// The tensors that have a gradient from a kernel in this backward pass, and may get more.
+    static SENT: RefCell<Vec<NodeId>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether no kernel has sent this tensor a gradient yet.
+fn is_first(id: NodeId) -> bool {
+    SENT.with_borrow_mut(|sent| {
+        let first = !sent.contains(&id);
+        if first {
+            sent.push(id);
+        }
+        first
+    })
 }
 
 /// Computes a kernel and, where a gradient will be asked for, records its step.
@@ -206,6 +236,8 @@ fn record<B: Compute, C: CheckpointStrategy, const N: usize>(
     kernel: Kernel,
     inputs: [FloatTensor<Autodiff<B, C>>; N],
 ) -> Vec<FloatTensor<Autodiff<B, C>>> {
+    // No backward pass is under way.
+    SENT.with_borrow_mut(Vec::clear);
     let (inputs, nodes): (Vec<_>, Vec<_>) = inputs
         .into_iter()
         .map(<FloatTensor<Autodiff<B, C>>>::into_parts)

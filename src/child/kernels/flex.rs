@@ -8,7 +8,7 @@ use burn_flex::{FlexTensor, Layout};
 use super::Kernel;
 use super::cpu::pool::{self, Pool};
 use super::cpu::update::{Adam, Sgd};
-use super::cpu::{Act, Geometry, conv, elementwise, norm, softmax};
+use super::cpu::{Act, Geometry, conv, dense as dense_layer, elementwise, norm, softmax};
 use super::extension::{Compute, Updates};
 use crate::buffers::Buffer;
 
@@ -25,6 +25,7 @@ impl Kernel {
         let clips = |act: &Act| *act != Act::Identity;
         let (inputs, outputs): (&[bool], &[bool]) = match self {
             Self::Conv2d(_, act) => (&[true, true], &[clips(act)]),
+            Self::Dense => (&[true, true], &[]),
             Self::MaxPool2d(_) => (&[true], &[true]),
             Self::BatchNorm(..) => (&[true, true, true], &[false, true, true]),
             Self::Function(function) => match function.keeps_output() {
@@ -58,6 +59,13 @@ impl Compute for Flex {
                 let bias = bias.as_ref().map(values);
                 images(geometry, |y| {
                     conv::forward(geometry, values(x), values(&weight), bias, *act, y);
+                })
+            }
+            Kernel::Dense => {
+                let (weight, bias) = (array(1), inputs.get(2).map(dense));
+                let (bias, sides) = (bias.as_ref().map(values), sides(&weight));
+                fresh(&[x.shape()[0], sides[1]], |y| {
+                    dense_layer::forward(values(x), values(&weight), bias, sides, y);
                 })
             }
             Kernel::MaxPool2d(geometry) => images(geometry, |y| {
@@ -140,6 +148,12 @@ impl Compute for Flex {
         vec![y]
     }
 
+    fn sum(a: FlexTensor, b: FlexTensor) -> FlexTensor {
+        let (a, b) = (last(&a), last(&b));
+        let parts = [values(&a), values(&b)];
+        like(&a, |sum| elementwise::add(&parts, Act::Identity, sum))
+    }
+
     fn backward(
         kernel: &Kernel,
         inputs: Vec<Option<FlexTensor>>,
@@ -188,6 +202,27 @@ impl Compute for Flex {
                     results.push(dbias.map(|dbias| tensor(dbias, &[geometry.filters])));
                 }
                 results
+            }
+            Kernel::Dense => {
+                let (x, weight) = (input(0), array(1));
+                let sides = sides(&weight);
+                let shapes = [x.shape().to_vec(), sides.to_vec(), vec![sides[1]]];
+                let mut results: Vec<Option<Buffer>> = wanted
+                    .iter()
+                    .zip(&shapes)
+                    .map(|(wanted, shape)| wanted.then(|| Buffer::take(shape.iter().product())))
+                    .collect();
+                let mut slices = results.iter_mut().map(Option::as_deref_mut);
+                let gradients = conv::Gradients {
+                    input: slices.next().flatten(),
+                    weight: slices.next().flatten(),
+                    bias: slices.next().flatten(),
+                };
+                dense_layer::backward(values(&x), values(&weight), values(dy), sides, gradients);
+                let shaped = |(result, shape): (Option<Buffer>, &Vec<usize>)| {
+                    result.map(|result| tensor(result, shape))
+                };
+                results.into_iter().zip(&shapes).map(shaped).collect()
             }
             Kernel::MaxPool2d(geometry) => {
                 let (x, y) = (input(0), output(0));
@@ -303,6 +338,11 @@ impl Compute for Flex {
             Kernel::Affine(_) => unreachable!("asked for on devices without autodiff only"),
         }
     }
+}
+
+/// The inputs and outputs of a dense layer.
+fn sides(weight: &FlexTensor) -> [usize; 2] {
+    [0, 1].map(|axis| weight.shape()[axis])
 }
 
 impl Updates for Flex {

@@ -37,6 +37,8 @@ use crate::buffers;
 enum Kernel {
     /// Of images, weights `[filters, channels / groups, height, width]` and maybe a bias.
     Conv2d(Geometry, Act),
+    /// Of values `[batch, inputs]`, weights `[inputs, outputs]` and maybe a bias.
+    Dense,
     /// Of images.
     MaxPool2d(Geometry),
     /// Of images.
@@ -82,7 +84,7 @@ pub fn with_burn_operations<R>(work: impl FnOnce() -> R) -> R {
 /// Lets go of the memory that was kept on this thread from step to step.
 pub(super) fn release() {
     buffers::release();
-    cpu::scratch::release();
+    cpu::release();
 }
 
 /// Whether the kernels compute what is asked of `x`: f32 on the CPU.
@@ -103,6 +105,15 @@ pub(super) fn conv2d(
     Tensor::from_dispatch(match bias {
         Some(bias) => Dispatch::of_three(kernel, x, weight, bias.into_dispatch()),
         None => Dispatch::of_two(kernel, x, weight),
+    })
+}
+
+/// A dense layer, `[batch, inputs]` to `[batch, outputs]`, with weights `[inputs, outputs]`.
+pub(super) fn dense(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
+    let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
+    Tensor::from_dispatch(match bias {
+        Some(bias) => Dispatch::of_three(Kernel::Dense, x, weight, bias.into_dispatch()),
+        None => Dispatch::of_two(Kernel::Dense, x, weight),
     })
 }
 

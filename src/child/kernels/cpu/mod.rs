@@ -8,6 +8,7 @@
 
 pub(crate) mod conv;
 mod copy;
+pub(crate) mod dense;
 pub(crate) mod depthwise;
 mod direct;
 pub(crate) mod elementwise;
@@ -29,6 +30,16 @@ pub(crate) mod update;
 pub(crate) mod winograd;
 
 pub(crate) use geometry::Geometry;
+
+/// Lets go of the working memory that is kept by this thread and by those of its pool.
+pub(crate) fn release() {
+    let release = || {
+        scratch::release();
+        panels::Tables::release();
+    };
+    release();
+    rayon::broadcast(|_| release());
+}
 
 /// An activation that an operation applies to its result before it is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

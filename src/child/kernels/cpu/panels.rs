@@ -153,6 +153,10 @@ impl WithSimd for Product<'_> {
     }
 }
 
+thread_local! {
+    static KEPT: Cell<Tables> = Cell::default();
+}
+
 /// The tables of products, kept by the thread from call to call.
 #[derive(Default)]
 pub struct Tables {
@@ -163,12 +167,14 @@ pub struct Tables {
 impl Tables {
     /// Calls `work` with tables that hold what is left from before.
     pub fn with<R>(work: impl FnOnce(&mut Self) -> R) -> R {
-        thread_local! {
-            static KEPT: Cell<Tables> = Cell::default();
-        }
         let mut tables = KEPT.take();
         let result = work(&mut tables);
         KEPT.set(tables);
         result
+    }
+
+    /// Lets the tables of this thread go.
+    pub fn release() {
+        KEPT.take();
     }
 }

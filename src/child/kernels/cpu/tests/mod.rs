@@ -2,6 +2,7 @@
 
 mod common;
 mod conv;
+mod dense;
 mod depthwise;
 mod elementwise;
 mod levels;
