@@ -33,7 +33,7 @@ pub struct Checkpoint {
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct About {
-    /// The [`child_digest`](Evaluation::child_digest) of the evaluation.
+    /// See [`Checkpoint::child`].
     pub child: Digest,
     /// The updates that the optimizer made.
     pub updates: usize,
@@ -45,6 +45,11 @@ impl Checkpoint {
     /// The number of finished epochs, from 1.
     pub fn epochs(&self) -> usize {
         self.about.history.len()
+    }
+
+    /// The [`child_digest`](Evaluation::child_digest) of its evaluation.
+    pub fn child(&self) -> Digest {
+        self.about.child
     }
 
     /// Whether the training of `evaluation` can start here, so that it ends as if it had been trained
