@@ -3,8 +3,10 @@
 //!
 //! [`train`] answers an [`Evaluation`](crate::evaluation::Evaluation), and is a pure function of it:
 //! every random number comes from a named stream of its seed and is drawn on the host, so children
-//! that train side by side do not disturb each other.
+//! that train side by side do not disturb each other, and a training goes on from its [`Checkpoint`] as
+//! if there had been no break.
 
+mod checkpoint;
 pub mod export;
 mod forward;
 mod guard;
@@ -24,6 +26,7 @@ mod weights;
 #[cfg(test)]
 mod tests;
 
+pub use checkpoint::Checkpoint;
 pub use forward::Child;
 pub use guard::quiet_thread;
 pub use kernels::{instruction_set, with_burn_operations};
@@ -31,5 +34,5 @@ pub use latency::latency;
 pub use parameters::Parameters;
 pub use precision::check_precision;
 pub use score::{Score, score};
-pub use train::{Control, Trained, train};
+pub use train::{Control, Trained, train, train_from};
 pub use weights::Weights;

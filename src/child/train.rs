@@ -7,11 +7,12 @@ use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use rand::seq::SliceRandom;
 
+use super::checkpoint::{About, Checkpoint};
 use super::forward::Child;
 use super::loss::{Totals, cross_entropy};
 use super::precision::{check_precision, forward_train};
 use super::schedule::learning_rate;
-use super::score::{Score, measure};
+use super::score::measure;
 use super::update::Optimizer;
 use super::weights::Weights;
 use super::{guard, kernels};
@@ -50,11 +51,18 @@ impl Stop {
     }
 }
 
-/// The best epoch so far.
-struct Best {
-    epoch: usize,
-    score: Score,
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::failed(FailureKind::Invalid, error.to_string())
+    }
+}
+
+/// What the updates of a training change.
+struct State {
     child: Child,
+    optimizer: Optimizer,
+    /// The child after the best epoch so far.
+    best: Option<Child>,
 }
 
 /// Trains the child of `evaluation` on `data`.
@@ -77,76 +85,175 @@ pub fn train(
     device: &Device,
     control: &Control,
 ) -> Result<Trained> {
+    let (trained, _) = run(evaluation, None, data, device, control, false)?;
+    Ok(trained)
+}
+
+/// Trains as [`train`] does, from `start` on if there is one, and returns where it ended too, unless
+/// it failed.
+///
+/// On one kind of CPU a training of 2 epochs that is continued to 5 is to the last bit one of 5 epochs.
+/// The history begins with the epochs of `start`, with their seconds; the seconds of the outcome, and
+/// `control`, are of the epochs that are trained now.
+///
+/// # Errors
+/// As [`train`]. A start that [does not fit](Checkpoint::check) is the outcome's failure.
+pub fn train_from(
+    evaluation: &Evaluation,
+    start: Option<&Checkpoint>,
+    data: &Dataset,
+    device: &Device,
+    control: &Control,
+) -> Result<(Trained, Option<Checkpoint>)> {
+    run(evaluation, start, data, device, control, true)
+}
+
+fn run(
+    evaluation: &Evaluation,
+    start: Option<&Checkpoint>,
+    data: &Dataset,
+    device: &Device,
+    control: &Control,
+    keep: bool,
+) -> Result<(Trained, Option<Checkpoint>)> {
     let started = Instant::now();
     let mut history = Vec::new();
-    let learned = guard::catch(|| {
-        let best = learn(evaluation, data, device, control, started, &mut history)?;
-        let weights = best.child.weights().map_err(|error| invalid(&error))?;
-        Ok((best, weights))
+    let learned = guard::catch(|| -> Result<_, Stop> {
+        check(evaluation, start, data, device)?;
+        history.extend(start.iter().flat_map(|start| start.about.history.clone()));
+        let state = State::new(evaluation, start, device)?;
+        let state = learn(
+            state,
+            evaluation,
+            data,
+            device,
+            control,
+            started,
+            &mut history,
+        )?;
+        Ok(state.ended(evaluation, &history, keep)?)
     })
     .unwrap_or_else(|panic| Err(Stop::failed(FailureKind::Panic, panic)));
     kernels::release();
     let mut outcome = Outcome {
-        history,
         seconds: started.elapsed().as_secs_f64(),
         params: evaluation.network.params(),
         macs: evaluation.network.macs(),
         ..Outcome::default()
     };
-    let weights = match learned {
-        Ok((best, weights)) => {
-            outcome.accuracy = Some(best.score.accuracy);
-            outcome.loss = Some(best.score.loss);
-            outcome.best_epoch = Some(best.epoch);
-            Some(weights)
+    let (weights, checkpoint) = match learned {
+        Ok((weights, checkpoint)) => {
+            let best = best_of(&history);
+            outcome.accuracy = best.map(|epoch| epoch.validation_accuracy);
+            outcome.loss = best.map(|epoch| epoch.validation_loss);
+            outcome.best_epoch = best.map(|epoch| epoch.epoch);
+            (Some(weights), checkpoint)
         }
         Err(Stop::Failed(failure)) => {
             outcome.failure = Some(failure);
-            None
+            (None, None)
         }
         Err(Stop::Interrupted) => return Err(Error::Interrupted),
     };
-    Ok(Trained { outcome, weights })
+    outcome.history = history;
+    Ok((Trained { outcome, weights }, checkpoint))
 }
 
+impl State {
+    /// Where `start` ended; without one, before the first update.
+    fn new(evaluation: &Evaluation, start: Option<&Checkpoint>, device: &Device) -> Result<Self> {
+        let Evaluation {
+            network,
+            training: config,
+            seed,
+            ..
+        } = evaluation;
+        let plain = device.clone().without_autodiff();
+        let device = plain.clone().autodiff();
+        let Some(start) = start else {
+            return Ok(Self {
+                child: Child::build(network, *seed, &device)?,
+                optimizer: Optimizer::new(config),
+                best: None,
+            });
+        };
+        let child = Child::with_weights(network, &start.last, &device)?;
+        let (updates, memories) = (start.about.updates, &start.memories);
+        Ok(Self {
+            optimizer: Optimizer::restore(config, &child.parameters, updates, memories, &plain)?,
+            best: Some(match &start.best {
+                Some(best) => Child::with_weights(network, best, &plain)?,
+                None => child.valid(),
+            }),
+            child,
+        })
+    }
+
+    /// The weights of the best epoch of `history`, and a checkpoint if it is to be kept.
+    fn ended(
+        self,
+        evaluation: &Evaluation,
+        history: &[Epoch],
+        keep: bool,
+    ) -> Result<(Weights, Option<Checkpoint>)> {
+        let last = self.child.valid();
+        let best = self.best.unwrap_or_else(|| last.clone()).weights()?;
+        if !keep {
+            return Ok((best, None));
+        }
+        let is_last = best_of(history).is_none_or(|best| best.epoch == history.len());
+        let checkpoint = Checkpoint {
+            about: About {
+                child: evaluation.child_digest(),
+                updates: self.optimizer.updates(),
+                history: history.to_vec(),
+            },
+            last: last.weights()?,
+            best: (!is_last).then(|| best.clone()),
+            memories: self.optimizer.memories()?,
+        };
+        Ok((best, Some(checkpoint)))
+    }
+}
+
+/// Trains from the end of `history`, which it extends, to the last epoch.
 fn learn(
+    state: State,
     evaluation: &Evaluation,
     data: &Dataset,
     device: &Device,
     control: &Control,
     started: Instant,
     history: &mut Vec<Epoch>,
-) -> Result<Best, Stop> {
-    let Evaluation {
-        network,
-        training: config,
-        seed,
-        ..
-    } = evaluation;
-    config.validate().map_err(|error| invalid(&error))?;
-    check_precision(config.precision, device).map_err(|error| invalid(&error))?;
-    check_fit(evaluation, data)?;
+) -> Result<State, Stop> {
+    let State {
+        mut child,
+        mut optimizer,
+        mut best,
+    } = state;
+    let config = &evaluation.training;
     let plain = device.clone().without_autodiff();
     let device = plain.clone().autodiff();
-    let mut child = Child::build(network, *seed, &device).map_err(|error| invalid(&error))?;
-    let mut optimizer = Optimizer::new(config);
-    let mut shuffle = seed.stream("child/shuffle");
-    let mut dropout = seed.stream("child/dropout");
-    let mut augmentation = seed.stream("child/augment");
     let augment = Augment {
         flip: config.flip,
         pad_crop: config.pad_crop,
     };
     let augments = augment != Augment::default();
     let split = data.train();
-    let mut indices: Vec<usize> = (0..split.len()).collect();
-    let per_epoch = indices.len().div_ceil(config.batch_size);
+    let per_epoch = split.len().div_ceil(config.batch_size);
     let pause = || pause(control, started);
 
-    let mut best: Option<Best> = None;
-    for epoch in 0..config.epochs {
+    for epoch in history.len()..config.epochs {
         let epoch_started = Instant::now();
-        indices.shuffle(&mut shuffle);
+        // Every epoch has streams of its own, so that a training can start at any of them.
+        let stream = |name: &str| {
+            let name = format!("child/{name}/{}", epoch + 1);
+            evaluation.seed.stream(&name)
+        };
+        let mut dropout = stream("dropout");
+        let mut augmentation = stream("augment");
+        let mut indices: Vec<usize> = (0..split.len()).collect();
+        indices.shuffle(&mut stream("shuffle"));
         let mut totals = Totals::new(&plain);
         for (update, batch) in indices.chunks(config.batch_size).enumerate() {
             pause()?;
@@ -176,10 +283,6 @@ fn learn(
             Totals::read([totals, measured]);
         finite(epoch, "training loss", loss)?;
         finite(epoch, "validation loss", validation_loss)?;
-        let score = Score {
-            loss: validation_loss,
-            accuracy: validation_accuracy,
-        };
         let finished = Epoch {
             epoch: epoch + 1,
             loss,
@@ -191,23 +294,38 @@ fn learn(
         };
         (control.on_epoch)(&finished);
         history.push(finished);
-        if best
-            .as_ref()
-            .is_none_or(|best| is_better(&score, &best.score))
-        {
-            best = Some(Best {
-                epoch: epoch + 1,
-                score,
-                child: valid,
-            });
+        if best_of(history).is_some_and(|best| best.epoch == epoch + 1) {
+            best = Some(valid);
         }
     }
-    best.ok_or_else(|| Stop::failed(FailureKind::Invalid, "no epoch was asked for"))
+    Ok(State {
+        child,
+        optimizer,
+        best,
+    })
 }
 
-/// Higher accuracy; of equals, lower loss.
-fn is_better(new: &Score, old: &Score) -> bool {
-    new.accuracy > old.accuracy || (new.accuracy == old.accuracy && new.loss < old.loss)
+/// The epoch with the highest validation accuracy; of equals, the one with the lowest validation loss,
+/// and of equals again, the first.
+fn best_of(history: &[Epoch]) -> Option<&Epoch> {
+    let backwards = history.iter().rev();
+    backwards.max_by(|a, b| {
+        let accuracy = a.validation_accuracy.total_cmp(&b.validation_accuracy);
+        accuracy.then(b.validation_loss.total_cmp(&a.validation_loss))
+    })
+}
+
+/// Checks that `evaluation` can be trained on `data` and `device`, from `start` on.
+fn check(
+    evaluation: &Evaluation,
+    start: Option<&Checkpoint>,
+    data: &Dataset,
+    device: &Device,
+) -> Result<(), Stop> {
+    evaluation.training.validate()?;
+    check_precision(evaluation.training.precision, device)?;
+    check_fit(evaluation, data)?;
+    Ok(start.map_or(Ok(()), |start| start.check(evaluation))?)
 }
 
 fn check_fit(evaluation: &Evaluation, data: &Dataset) -> Result<(), Stop> {
@@ -252,8 +370,4 @@ fn finite(epoch: usize, what: &str, value: f64) -> Result<(), Stop> {
     }
     let message = format!("epoch {}: the {what} is {value}", epoch + 1);
     Err(Stop::failed(FailureKind::Nan, message))
-}
-
-fn invalid(error: &Error) -> Stop {
-    Stop::failed(FailureKind::Invalid, error.to_string())
 }

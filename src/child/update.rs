@@ -1,12 +1,15 @@
 //! The optimizer of a child: its rule, and what it remembers of each array. Knows parameters, not what
 //! they are parameters of.
 
-use burn::module::{Module, ModuleMapper, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::kernels::{self, Adam, Sgd};
 use super::parameters::Parameters;
+use super::weights::Weights;
+use crate::arrays::Arrays;
+use crate::error::Result;
 use crate::evaluation::{OptimizerKind, TrainingConfig};
 
 /// The decay rates of the moments, as in the paper (arXiv 1412.6980, §2).
@@ -64,6 +67,68 @@ impl Optimizer {
             gradients,
             visited: 0,
         })
+    }
+
+    /// How many updates were made.
+    pub fn updates(&self) -> usize {
+        self.updates
+    }
+
+    /// A copy on the host of what is remembered: "3.velocity", or "3.first" and "3.second", of the
+    /// fourth array.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) where the device holds something other than f32.
+    pub fn memories(&self) -> Result<Arrays> {
+        let mut kept = Weights::default();
+        for (slot, memory) in self.memories.iter().enumerate() {
+            let mut keep =
+                |kind: &str, x: &Tensor<1>| kept.insert(format!("{slot}.{kind}"), x.to_data());
+            match memory {
+                Memory::Nothing => {}
+                Memory::Velocity(velocity) => keep("velocity", velocity)?,
+                Memory::Moments(first, second) => {
+                    keep("first", first)?;
+                    keep("second", second)?;
+                }
+            }
+        }
+        Ok(kept.into_arrays())
+    }
+
+    /// The optimizer that `config` asks for on `parameters`, after so many `updates`, on `device`
+    /// without autodiff.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) where `memories` are not those of these parameters.
+    pub fn restore(
+        config: &TrainingConfig,
+        parameters: &Parameters,
+        updates: usize,
+        memories: &Arrays,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut optimizer = Self {
+            updates,
+            ..Self::new(config)
+        };
+        let memories = Weights::from_arrays(memories.clone())?;
+        let mut lengths = Lengths(Vec::new());
+        parameters.visit(&mut lengths);
+        for (slot, len) in lengths.0.into_iter().enumerate() {
+            let array = |kind: &str| -> Result<Tensor<1>> {
+                let values = memories.values(&format!("{slot}.{kind}"), &[len])?;
+                Ok(Tensor::from_data(TensorData::new(values, [len]), device))
+            };
+            optimizer.memories.push(match optimizer.kind {
+                OptimizerKind::Adam => Memory::Moments(array("first")?, array("second")?),
+                OptimizerKind::Sgd if optimizer.momentum > 0.0 => {
+                    Memory::Velocity(array("velocity")?)
+                }
+                OptimizerKind::Sgd => Memory::Nothing,
+            });
+        }
+        Ok(optimizer)
     }
 
     /// What is remembered of `x` before its first update.
@@ -155,6 +220,15 @@ fn with_moments(
     let deviation = second.clone().sqrt().add_scalar(epsilon);
     let change = first.clone().mul_scalar(factor).div(deviation);
     (x.sub(change.mul_scalar(rule.rate)), first, second)
+}
+
+/// The numbers of values of the arrays, in the order in which Burn visits them.
+struct Lengths(Vec<usize>);
+
+impl ModuleVisitor for Lengths {
+    fn visit_float<const D: usize>(&mut self, parameter: &Param<Tensor<D>>) {
+        self.0.push(parameter.val().dims().iter().product());
+    }
 }
 
 /// One update on its way through the parameters.

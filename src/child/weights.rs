@@ -42,6 +42,10 @@ impl Weights {
         &self.0
     }
 
+    pub(super) fn into_arrays(self) -> Arrays {
+        self.0
+    }
+
     /// The number of arrays.
     pub fn len(&self) -> usize {
         self.0.len()

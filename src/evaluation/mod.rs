@@ -11,7 +11,7 @@ pub use crate::network::Digest;
 pub use config::{OptimizerKind, Precision, ScheduleKind, TrainingConfig};
 pub use outcome::{Epoch, Failure, FailureKind, Outcome};
 
-use crate::network::Network;
+use crate::network::{DropPath, DropSchedule, Network, Op};
 use crate::seed::Seed;
 
 /// The version of the training arithmetic. It is part of every digest: raise it whenever the same
@@ -48,6 +48,20 @@ impl Evaluation {
     /// The key under which the outcome is kept: network, data, training, seed and
     /// [`KERNEL_VERSION`].
     pub fn digest(&self) -> Digest {
+        self.digest_with(&self.training)
+    }
+
+    /// The key of the child, however long it is trained: [`digest`](Self::digest) without the number
+    /// of epochs.
+    pub fn child_digest(&self) -> Digest {
+        // No evaluation has 0 epochs, so this is no other's digest.
+        self.digest_with(&TrainingConfig {
+            epochs: 0,
+            ..self.training.clone()
+        })
+    }
+
+    fn digest_with(&self, training: &TrainingConfig) -> Digest {
         #[derive(serde::Serialize)]
         struct Key<'a> {
             network: Digest,
@@ -59,9 +73,27 @@ impl Evaluation {
         Digest::of_json(&Key {
             network: self.network.digest(),
             data: &self.data,
-            training: &self.training,
+            training,
             seed: self.seed,
             kernel_version: KERNEL_VERSION,
         })
+    }
+
+    /// What makes the first epochs depend on how many there will be: the cosine schedule, or a drop
+    /// path whose rate rises until the end. `None`: nothing, so that more epochs only add to them.
+    pub fn total_epochs_matter(&self) -> Option<&'static str> {
+        if self.training.schedule == ScheduleKind::Cosine {
+            return Some("cosine schedule");
+        }
+        let rises = |op: &Op| {
+            let Op::DropPath(DropPath { schedule, .. }) = op else {
+                return false;
+            };
+            *schedule == DropSchedule::Linear
+        };
+        let mut nodes = self.network.nodes().iter();
+        nodes
+            .any(|node| rises(&node.op))
+            .then_some("linear drop path")
     }
 }

@@ -1,6 +1,7 @@
 //! The answers to the networks of one call, in the order asked, while their children are in training.
 //! Knows nothing of rewards, nor of where a child is trained.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -21,6 +22,8 @@ pub struct Candidate {
     pub network: Result<Arc<Network>, String>,
     /// The actions that it was made of; `None` for a network that was not.
     pub actions: Option<Actions>,
+    /// How many epochs it is trained; `None`: as many as the manager's settings say.
+    pub epochs: Option<NonZero<usize>>,
 }
 
 /// An answered evaluation, not yet a trial of the study.
@@ -55,16 +58,17 @@ impl Place {
 /// there, while later children are still in training.
 ///
 /// Outcomes are kept in the study as they come in, in whatever order. After an interrupt the children
-/// that were stopped are [`Error::Interrupted`]; those that had ended are answered all the same.
+/// that were stopped are [`Error::Interrupted`]; those that had ended are answered all the same. So it is
+/// after another error, which its own child is answered with.
 /// Dropping it waits for the children in training, and starts no more.
 pub struct Answers {
     places: std::vec::IntoIter<Place>,
     /// What came of each job.
-    ended: Vec<Option<Trained>>,
+    ended: Vec<Option<Result<Trained>>>,
     digests: Vec<Digest>,
     receiver: Receiver<Ended>,
     withdrawn: Arc<AtomicBool>,
-    interrupted: bool,
+    stopped: bool,
     study: Arc<Mutex<Study>>,
 }
 
@@ -87,7 +91,7 @@ impl Answers {
             digests,
             receiver,
             withdrawn,
-            interrupted: false,
+            stopped: false,
             study,
         })
     }
@@ -103,14 +107,14 @@ impl Answers {
         let Ok(Ended { job, trained }) = self.receiver.recv() else {
             return false;
         };
-        match trained {
+        match &trained {
             Ok(trained) => {
                 let mut study = self.study.lock();
                 study.keep(self.digests[job], &trained.outcome);
-                self.ended[job] = Some(trained);
             }
-            Err(_) => self.interrupted = true,
+            Err(_) => self.stopped = true,
         }
+        self.ended[job] = Some(trained);
         true
     }
 }
@@ -124,10 +128,15 @@ impl Iterator for Answers {
             return Some(Ok(evaluated));
         };
         while self.ended[job].is_none() && self.receive() {}
-        if self.ended[job].is_none() && self.interrupted {
+        let ended = &mut self.ended[job];
+        if ended.is_none() && self.stopped {
             return Some(Err(Error::Interrupted));
         }
-        let trained = self.ended[job].get_or_insert_with(lost);
+        let trained = match ended.get_or_insert_with(|| Ok(lost())) {
+            Ok(trained) => trained,
+            // A twin that follows was stopped by it.
+            Err(error) => return Some(Err(std::mem::replace(error, Error::Interrupted))),
+        };
         evaluated.outcome = trained.outcome.clone();
         evaluated.weights = trained.weights.take();
         Some(Ok(evaluated))

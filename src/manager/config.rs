@@ -26,6 +26,9 @@ pub struct ManagerConfig {
     /// The most bytes that the training of a child may take, by [`Network::memory`](crate::network::Network::memory) at the batch
     /// size and with the optimizer of the training. Default: no limit.
     pub max_memory: Option<u64>,
+    /// Whether each child leaves a checkpoint, from which more epochs of it go on. It takes the memory
+    /// or the disk space of 2 to 4 copies of the weights. Default false.
+    pub checkpoints: bool,
 }
 
 /// The option `clip_rewards`: a switch, as in the original, or a bound.
@@ -58,6 +61,7 @@ impl Default for ManagerConfig {
             max_params: None,
             max_macs: None,
             max_memory: None,
+            checkpoints: false,
         }
     }
 }
@@ -72,6 +76,7 @@ impl ManagerConfig {
         "max_params",
         "max_macs",
         "max_memory",
+        "checkpoints",
     ];
 
     /// Checks the values.

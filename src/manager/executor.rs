@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use burn::tensor::Device;
 
-use super::Crew;
+use super::{Checkpoints, Crew};
 use crate::child::{self, Control, Score, Trained, Weights};
 use crate::data::Dataset;
 use crate::error::Result;
@@ -22,17 +22,20 @@ pub struct Jobs {
     pub data: Dataset,
     /// The longest time that each may train; `None`: as long as it takes.
     pub timeout: Option<Duration>,
+    /// Where each starts, if it can, and leaves a checkpoint; `None`: all start anew.
+    pub checkpoints: Option<Arc<Checkpoints>>,
     /// Set when the rest is not wanted any more: no further child is started.
     pub withdrawn: Arc<AtomicBool>,
 }
 
 impl Jobs {
-    /// Jobs that are wanted.
+    /// Jobs that are wanted, without checkpoints.
     pub fn new(asked: Vec<Evaluation>, data: Dataset, timeout: Option<Duration>) -> Self {
         Self {
             asked,
             data,
             timeout,
+            checkpoints: None,
             withdrawn: Arc::default(),
         }
     }
@@ -43,7 +46,8 @@ pub struct Ended {
     /// Its position in [`Jobs::asked`].
     pub job: usize,
     /// The outcome, which may be a failure of the child, or
-    /// [`Error::Interrupted`](crate::Error::Interrupted).
+    /// [`Error::Interrupted`](crate::Error::Interrupted), or [`Error::Io`](crate::Error::Io) where its
+    /// checkpoint cannot be kept.
     pub trained: Result<Trained>,
 }
 
@@ -51,7 +55,7 @@ pub struct Ended {
 pub trait Executor: Send + Sync {
     /// Starts the training of `jobs`, in their order and several at a time where the executor can, and
     /// returns at once. Each is sent as soon as it ends; the channel closes when no more will come. After an
-    /// interrupt no further child is started.
+    /// interrupt, or another error, no further child is started.
     ///
     /// # Errors
     /// Where nothing can be started.
@@ -95,12 +99,27 @@ impl InProcess {
                 cancelled: &self.interrupted,
                 on_epoch: &*on_epoch,
             };
-            let trained = child::train(asked, &jobs.data, &self.device, &control);
-            let interrupted = trained.is_err();
-            if ended.send(Ended { job, trained }).is_err() || interrupted {
+            let trained = self.train(asked, jobs, &control);
+            let stopped = trained.is_err();
+            if ended.send(Ended { job, trained }).is_err() || stopped {
                 return;
             }
         }
+    }
+
+    /// Trains one child, from its checkpoint on where there is one that fits.
+    fn train(&self, asked: &Evaluation, jobs: &Jobs, control: &Control) -> Result<Trained> {
+        let Some(checkpoints) = &jobs.checkpoints else {
+            return child::train(asked, &jobs.data, &self.device, control);
+        };
+        let kept = checkpoints.get(&asked.child_digest());
+        let start = kept.as_deref().filter(|kept| kept.check(asked).is_ok());
+        let (trained, end) = child::train_from(asked, start, &jobs.data, &self.device, control)?;
+        let done = kept.map_or(0, |kept| kept.epochs());
+        if let Some(end) = end.filter(|end| end.epochs() > done) {
+            checkpoints.keep(end)?;
+        }
+        Ok(trained)
     }
 }
 

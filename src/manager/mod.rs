@@ -2,6 +2,7 @@
 //! training it, and shapes the reward. Knows nothing of scripts, nor of where a child is trained.
 
 mod answers;
+mod checkpoints;
 mod config;
 mod crew;
 mod executor;
@@ -12,12 +13,14 @@ mod reward;
 mod tests;
 
 pub use answers::{Answers, Candidate, Evaluated};
+pub use checkpoints::Checkpoints;
 pub use config::{ClipRewards, ManagerConfig};
 pub use crew::{Crew, Workers};
 pub use executor::{Ended, Executor, Follow, InProcess, Jobs};
 pub use reward::RewardShaper;
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +48,7 @@ pub struct NetworkManager {
     shaper: RewardShaper,
     study: Arc<Mutex<Study>>,
     executor: Arc<dyn Executor>,
+    checkpoints: Option<Arc<Checkpoints>>,
     /// See [`best`](Self::best); what [`test`](Self::test) is asked for most.
     best: Option<Arc<(Network, Weights)>>,
 }
@@ -63,7 +67,9 @@ impl NetworkManager {
     ) -> Result<Self> {
         training.validate()?;
         config.validate()?;
+        let kept = |_| Arc::new(Checkpoints::of(&study.lock()));
         Ok(Self {
+            checkpoints: config.checkpoints.then_some(()).map(kept),
             shaper: RewardShaper::new(config.acc_beta, config.clip_rewards.bound()),
             data,
             training,
@@ -90,8 +96,10 @@ impl NetworkManager {
         self.shaper.moving_accuracy()
     }
 
-    /// What is asked when `network` is evaluated.
-    fn question(&self, network: &Network) -> Evaluation {
+    /// What is asked when `network` is evaluated, over so many `epochs` or the manager's.
+    fn question(&self, network: &Network, epochs: Option<NonZero<usize>>) -> Evaluation {
+        let mut training = self.training.clone();
+        training.epochs = epochs.map_or(training.epochs, NonZero::get);
         Evaluation {
             network: network.clone(),
             data: DataKey {
@@ -99,14 +107,16 @@ impl NetworkManager {
                 split: self.data.split_key(),
                 content: self.data.content_hash().into(),
             },
-            training: self.training.clone(),
+            training,
             seed: child_seed(&self.study.lock()),
         }
     }
 
     /// Answers for `candidates`: from the study, where they were evaluated before, else by training
     /// them, several at a time where the executor can. What is asked twice is trained once. A network
-    /// beyond a limit of the manager is a failure, known or not, and is not trained.
+    /// beyond a limit of the manager is a failure, known or not, and is not trained. With the option
+    /// `checkpoints` more epochs of a child go on from where it was, if it may
+    /// [come to the same](crate::child::Checkpoint::check).
     ///
     /// # Errors
     /// Where the executor cannot start. What goes wrong in a child is in its outcome.
@@ -128,7 +138,7 @@ impl NetworkManager {
                     return Place::known(evaluated);
                 }
             };
-            let asked = self.question(&network);
+            let asked = self.question(&network, candidate.epochs);
             if let Some(failure) = self.config.exceeded(&asked) {
                 evaluated.asked = Some(asked);
                 evaluated.outcome = Outcome {
@@ -155,13 +165,20 @@ impl NetworkManager {
         };
         let places: Vec<Place> = candidates.into_iter().map(&mut place).collect();
         let timeout = self.config.timeout.map(Duration::from_secs_f64);
-        let jobs = Jobs::new(jobs, self.data.clone(), timeout);
+        let jobs = self.jobs(jobs, timeout);
         Answers::start(places, jobs, &*self.executor, self.study.clone())
+    }
+
+    fn jobs(&self, asked: Vec<Evaluation>, timeout: Option<Duration>) -> Jobs {
+        Jobs {
+            checkpoints: self.checkpoints.clone(),
+            ..Jobs::new(asked, self.data.clone(), timeout)
+        }
     }
 
     /// Trains what `asked` asks for, however long it takes.
     fn train(&self, asked: Evaluation) -> Result<Trained> {
-        let jobs = Jobs::new(vec![asked], self.data.clone(), None);
+        let jobs = self.jobs(vec![asked], None);
         let ended = self.executor.start(jobs)?.into_iter().last();
         ended.map_or_else(|| Ok(lost()), |ended| ended.trained)
     }
@@ -250,7 +267,8 @@ impl NetworkManager {
     }
 
     /// The trained weights of `network`, for `purpose`: those at hand, else it is trained once more. An
-    /// evaluation is a pure function, so they are the same weights.
+    /// evaluation is a pure function, so they are the same weights. The best child of the study has the
+    /// epochs that made it the best, another those of the manager's settings.
     ///
     /// # Errors
     /// [`Error::Invalid`] where the network cannot be trained; [`Error::Interrupted`].
@@ -258,7 +276,16 @@ impl NetworkManager {
         if let Some(best) = self.best.as_ref().filter(|best| best.0 == *network) {
             return Ok(best.1.clone());
         }
-        let trained = self.train(self.question(network))?;
+        let mut asked = self.question(network, None);
+        let best = self
+            .study
+            .lock()
+            .best()
+            .and_then(|best| best.evaluation.clone());
+        if let Some(best) = best.filter(|best| best.child_digest() == asked.child_digest()) {
+            asked = best;
+        }
+        let trained = self.train(asked)?;
         match (trained.weights, trained.outcome.failure) {
             (Some(weights), None) => Ok(weights),
             (_, failure) => {

@@ -35,6 +35,7 @@ fn candidate(network: Arc<Network>) -> Candidate {
     Candidate {
         network: Ok(network),
         actions: None,
+        epochs: None,
     }
 }
 
@@ -86,6 +87,7 @@ fn answers_come_in_the_order_asked_and_twins_are_trained_once() {
     let impossible = Candidate {
         network: Err("it does not fit".into()),
         actions: None,
+        epochs: None,
     };
     let mut asked: Vec<_> = [8, 2, 8, 4].map(|f| candidate(classifier(f))).into();
     asked.insert(1, impossible);
@@ -246,7 +248,7 @@ fn a_child_is_the_same_to_the_last_bit_on_any_number_of_threads() {
     let trained = |threads| {
         let executor = in_process(Crew::on(1, threads), |_, _| {});
         let manager = manager(training.clone(), executor);
-        let trained = manager.train(manager.question(&broad())).unwrap();
+        let trained = manager.train(manager.question(&broad(), None)).unwrap();
         let history = trained.outcome.history.into_iter();
         let history = history.map(|epoch| Epoch {
             seconds: 0.0,

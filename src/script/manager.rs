@@ -1,5 +1,6 @@
 //! `NetworkManager` and `Outcome` for scripts.
 
+use std::num::NonZero;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -62,7 +63,8 @@ mod managers {
     /// ("f32", or "bf16" where the device computes in it). Options of the reward: `acc_beta` (0.8), `clip_rewards` (false), `failure_reward` (the lowest reward),
     /// `timeout` (seconds a child; none). A network beyond `max_params`, `max_macs` (one image) or
     /// `max_memory` (bytes, as `net.memory`, at this batch size and optimizer) is a failed outcome
-    /// of the kind "limit", and is not trained.
+    /// of the kind "limit", and is not trained. With `checkpoints` (false) each child leaves a
+    /// checkpoint in the run's folder, so that more epochs of it go on from there: see `evaluate`.
     ///
     /// ```rhai
     /// let manager = NetworkManager(dataset("digits"), #{ epochs: 3, batch_size: 64 });
@@ -114,8 +116,21 @@ mod managers {
         model: FnPtr,
         actions: Actions,
     ) -> Scripted<Outcome> {
+        get_rewards_with(ctx, manager, model, actions, Map::new())
+    }
+
+    /// The same with the options of `evaluate`.
+    #[rhai_fn(name = "get_rewards", return_raw, pure, volatile)]
+    pub fn get_rewards_with(
+        ctx: NativeCallContext,
+        manager: &mut Manager,
+        model: FnPtr,
+        actions: Actions,
+        options: Map,
+    ) -> Scripted<Outcome> {
+        let epochs = epochs("get_rewards", &options)?;
         let candidate = built(&ctx, &model, actions)?;
-        manager.one(&ctx, candidate)
+        manager.one(&ctx, candidate, epochs)
     }
 
     /// Builds a network of each of several actions, trains them as `evaluate` does, and returns their
@@ -139,6 +154,19 @@ mod managers {
         model: FnPtr,
         actions: Array,
     ) -> Scripted<Array> {
+        get_rewards_of_all_with(ctx, manager, model, actions, Map::new())
+    }
+
+    /// The same with the options of `evaluate`.
+    #[rhai_fn(name = "get_rewards", return_raw, pure, volatile)]
+    pub fn get_rewards_of_all_with(
+        ctx: NativeCallContext,
+        manager: &mut Manager,
+        model: FnPtr,
+        actions: Array,
+        options: Map,
+    ) -> Scripted<Array> {
+        let epochs = epochs("get_rewards", &options)?;
         let candidate = |actions: Dynamic| {
             let found = actions.type_name();
             let invalid = || raise(Error::invalid("get_rewards", "a list of actions", found));
@@ -146,7 +174,7 @@ mod managers {
             built(&ctx, &model, actions)
         };
         let candidates: Scripted<_> = actions.into_iter().map(candidate).collect();
-        manager.all(&ctx, candidates?)
+        manager.all(&ctx, candidates?, epochs)
     }
 
     /// Evaluates networks, and returns their outcomes in the order asked. Those that are not known yet
@@ -165,9 +193,35 @@ mod managers {
         manager: &mut Manager,
         networks: Array,
     ) -> Scripted<Array> {
+        evaluate_with(ctx, manager, networks, Map::new())
+    }
+
+    /// Evaluates networks over so many `epochs`, instead of the manager's. Where the manager keeps
+    /// checkpoints, a child that had fewer epochs goes on from where it was: only the rest is trained, and
+    /// the outcome is that of all epochs in one go, to the last bit on a CPU. Its history begins with the
+    /// earlier epochs; its seconds are those of the rest. A cosine schedule and a linear drop path depend
+    /// on the number of epochs, so their children start anew.
+    ///
+    /// ```rhai
+    /// let options = #{ epochs: 1, checkpoints: true };
+    /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), options);
+    /// let nets = [4, 8].map(|filters| input([1, 8, 8]).conv2d(filters, 3).flatten().dense(10));
+    /// let outcomes = manager.evaluate(nets);
+    /// outcomes.sort(|a, b| sign(b.accuracy - a.accuracy));
+    /// let best = manager.evaluate(outcomes[0].network, #{ epochs: 3 });
+    /// print(best.history.len());   // 3
+    /// ```
+    #[rhai_fn(name = "evaluate", return_raw, pure, volatile)]
+    pub fn evaluate_with(
+        ctx: NativeCallContext,
+        manager: &mut Manager,
+        networks: Array,
+        options: Map,
+    ) -> Scripted<Array> {
+        let epochs = epochs("evaluate", &options)?;
         let networks = nodes_of("evaluate", networks)?;
         let candidates: Scripted<_> = networks.iter().map(candidate).collect();
-        manager.all(&ctx, candidates?)
+        manager.all(&ctx, candidates?, epochs)
     }
 
     /// Evaluates one network.
@@ -177,7 +231,19 @@ mod managers {
         manager: &mut Manager,
         network: Node,
     ) -> Scripted<Outcome> {
-        manager.one(&ctx, candidate(&network)?)
+        evaluate_one_with(ctx, manager, network, Map::new())
+    }
+
+    /// Evaluates one network over so many `epochs`.
+    #[rhai_fn(name = "evaluate", return_raw, pure, volatile)]
+    pub fn evaluate_one_with(
+        ctx: NativeCallContext,
+        manager: &mut Manager,
+        network: Node,
+        options: Map,
+    ) -> Scripted<Outcome> {
+        let epochs = epochs("evaluate", &options)?;
+        manager.one(&ctx, candidate(&network)?, epochs)
     }
 
     /// Makes rewards with a function of the script's own: it is given an outcome that succeeded
@@ -194,7 +260,8 @@ mod managers {
         Ok(())
     }
 
-    /// The accuracy of a network on the *test* images, which no search sees.
+    /// The accuracy of a network on the *test* images, which no search sees. The best of the study has
+    /// the epochs that made it the best, another network those of the manager.
     ///
     /// ```rhai
     /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
@@ -230,11 +297,23 @@ mod managers {
     }
 }
 
+/// The epochs that the options of the call `of` ask for.
+fn epochs(of: &str, options: &Map) -> Scripted<Option<NonZero<usize>>> {
+    #[derive(serde::Deserialize)]
+    struct Asked {
+        epochs: Option<NonZero<usize>>,
+    }
+    let names = &["epochs"];
+    let asked: Asked = Options::new(of, options, &[names])?.part(names)?;
+    Ok(asked.epochs)
+}
+
 /// A network of a script's own.
 fn candidate(network: &Node) -> Scripted<Candidate> {
     Ok(Candidate {
         network: Ok(whole(network)?),
         actions: None,
+        epochs: None,
     })
 }
 
@@ -255,13 +334,20 @@ fn built(ctx: &NativeCallContext, model: &FnPtr, actions: Actions) -> Scripted<C
     Ok(Candidate {
         network,
         actions: Some(actions),
+        epochs: None,
     })
 }
 
 impl Manager {
-    /// The outcomes of `candidates`, in their order.
-    fn all(&self, ctx: &NativeCallContext, candidates: Vec<Candidate>) -> Scripted<Array> {
+    /// The outcomes of `candidates`, in their order, over so many `epochs` or the manager's.
+    fn all(
+        &self,
+        ctx: &NativeCallContext,
+        mut candidates: Vec<Candidate>,
+        epochs: Option<NonZero<usize>>,
+    ) -> Scripted<Array> {
         let host = Host::of(ctx)?;
+        candidates.iter_mut().for_each(|c| c.epochs = epochs);
         let answers = self.0.manager.lock().evaluate(candidates);
         let mut answers = answers.map_err(raise)?;
         let settle = |evaluated: Result<Evaluated, Error>| {
@@ -278,8 +364,13 @@ impl Manager {
         outcomes
     }
 
-    fn one(&self, ctx: &NativeCallContext, candidate: Candidate) -> Scripted<Outcome> {
-        let outcome = self.all(ctx, vec![candidate])?.pop();
+    fn one(
+        &self,
+        ctx: &NativeCallContext,
+        candidate: Candidate,
+        epochs: Option<NonZero<usize>>,
+    ) -> Scripted<Outcome> {
+        let outcome = self.all(ctx, vec![candidate], epochs)?.pop();
         let outcome = outcome.and_then(Dynamic::try_cast);
         outcome.ok_or_else(|| "an evaluation without an outcome".into())
     }

@@ -113,6 +113,7 @@ fn plain(message: &str) -> (String, String) {
     };
     let expected = match expected {
         "usize" | "u64" | "u32" => "a whole number from 0",
+        "a nonzero usize" => "a whole number from 1",
         "f64" | "f32" => "a number",
         "a boolean" | "bool" => "true or false",
         other => other,

@@ -1,6 +1,7 @@
 //! Tests of the children: each operation against a plain loop and against PyTorch, gradients against
 //! differences, and whole trainings on real digits.
 
+mod continuing;
 mod gradients;
 mod kernels;
 mod learning;
