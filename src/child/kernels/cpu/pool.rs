@@ -19,13 +19,16 @@ pub enum Pool {
 pub fn forward(g: &Geometry, pool: Pool, x: &[f32], y: &mut [f32]) {
     let y = Shared::new(y);
     parallel::each(g.batch, |image| {
-        simd::dispatch(Forward {
-            g,
-            pool,
-            x: &x[image * g.input_size()..][..g.input_size()],
-            // SAFETY: each image is a part.
-            y: unsafe { y.slice(image * g.output_size(), g.output_size()) },
-        });
+        simd::dispatch_columns(
+            g.channels,
+            Forward {
+                g,
+                pool,
+                x: &x[image * g.input_size()..][..g.input_size()],
+                // SAFETY: each image is a part.
+                y: unsafe { y.slice(image * g.output_size(), g.output_size()) },
+            },
+        );
     });
 }
 
@@ -36,13 +39,16 @@ pub fn backward(g: &Geometry, pool: Pool, x: &[f32], y: &[f32], dy: &[f32], dx: 
     parallel::each(g.batch, |image| {
         let input = image * g.input_size()..(image + 1) * g.input_size();
         let output = image * g.output_size()..(image + 1) * g.output_size();
-        simd::dispatch(Backward {
-            g,
-            maximum: (pool == Pool::Max).then(|| (&x[input.clone()], &y[output.clone()])),
-            dy: &dy[output],
-            // SAFETY: each image is a part.
-            dx: unsafe { dx.slice(input.start, input.len()) },
-        });
+        simd::dispatch_columns(
+            g.channels,
+            Backward {
+                g,
+                maximum: (pool == Pool::Max).then(|| (&x[input.clone()], &y[output.clone()])),
+                dy: &dy[output],
+                // SAFETY: each image is a part.
+                dx: unsafe { dx.slice(input.start, input.len()) },
+            },
+        );
     });
 }
 
