@@ -12,11 +12,13 @@ mod ledger;
 mod operations;
 mod rules;
 mod tape;
+mod working;
 
-use ledger::{Array, Ledger, NUMBER};
+use ledger::{Ledger, NUMBER};
 use rules::Replay;
 use tape::{Tape, Value};
 
+use super::attributes::Activation;
 use super::graph::{Network, NetworkNode};
 use super::op::Op;
 use super::shape::MAX_ELEMENTS;
@@ -66,31 +68,27 @@ impl Network {
             .iter()
             .map(|node| {
                 let sizes = self.weights(node);
-                sizes.map(|n| replay.tape.leaf(n, true)).collect()
+                let mut leaf = |n| {
+                    let mut array = ledger.array(n);
+                    array.flatten();
+                    replay.tape.leaf(array, true)
+                };
+                sizes.map(&mut leaf).collect()
             })
             .collect();
         let params = self.params();
         let copies = 1 + step.moments as u64;
         let _kept = ledger.block(params.saturating_mul(copies).saturating_mul(NUMBER));
-        let arrays: Vec<Array> = weights.iter().flatten().map(|w| w.array.clone()).collect();
         let Some(logits) = forward(self, &mut replay, &weights) else {
             return ledger.peak();
         };
         drop(weights);
-        // The cross-entropy keeps the logits and the probabilities.
-        let probabilities = replay.tape.function(logits.clone(), false);
-        let loss = replay.tape.mean(probabilities, 1);
-        let gradients = replay.tape.backward(&loss);
-        drop((logits, loss));
-        // The optimizer takes weight by weight; beside the gradient it needs an array of that size,
-        // and two in its stead.
-        let mut gradients = gradients.into_arrays();
-        for array in &arrays {
-            let _scaled = array.clone().map();
-            drop(gradients.next());
-            let _delta = array.clone().map();
-        }
-        ledger.peak()
+        // The cross-entropy keeps the logits. Weights are updated where they are.
+        let loss = replay.tape.kernel(vec![logits], 1, true, (&[true], false));
+        drop(replay.tape.backward(&loss));
+        ledger
+            .peak()
+            .saturating_add(ledger.working(step.threads.max(1) as u64))
     }
 
     /// The sizes of the weight arrays of `node`.
@@ -120,15 +118,17 @@ impl Network {
 fn forward(network: &Network, replay: &mut Replay, weights: &[Vec<Value>]) -> Option<Value> {
     let nodes = network.nodes();
     let mut last_reader = vec![usize::MAX; nodes.len()];
+    let mut readers = vec![0; nodes.len()];
     for (index, node) in nodes.iter().enumerate() {
         for &input in &node.inputs {
             last_reader[input] = index;
+            readers[input] += 1;
         }
     }
     let image: usize = network.input_shape().iter().product();
-    let images = replay
-        .tape
-        .leaf(replay.batch.saturating_mul(image as u64), false);
+    let images = replay.batch.saturating_mul(image as u64);
+    let images = replay.tape.ledger.pooled(images, false);
+    let images = replay.tape.leaf(images, false);
     let mut values: Vec<Option<Value>> = Vec::with_capacity(nodes.len());
     for (index, node) in nodes.iter().enumerate() {
         let mut inputs = Vec::with_capacity(node.inputs.len());
@@ -139,11 +139,21 @@ fn forward(network: &Network, replay: &mut Replay, weights: &[Vec<Value>]) -> Op
                 false => values[input].clone()?,
             });
         }
+        let fused = |index: usize| {
+            let reader = nodes.get(last_reader[index]).map(|reader| &reader.op);
+            let clip = matches!(
+                reader,
+                Some(Op::Activation(Activation::Relu | Activation::Relu6))
+            );
+            let op = matches!(nodes[index].op, Op::Conv2d(_) | Op::BatchNorm(_) | Op::Add);
+            clip && op && readers[index] == 1
+        };
         let value = match (&node.op, node.inputs.first()) {
+            (Op::Activation(_), Some(&first)) if fused(first) => inputs.pop(),
             (Op::Input { .. }, _) | (_, None) => Some(images.clone()),
             (op, Some(&first)) => {
-                let input = &nodes[first].shape;
-                replay.apply(op, inputs, &weights[index], input, &node.shape)
+                let shapes = [&nodes[first].shape[..], &node.shape];
+                replay.apply(op, inputs, &weights[index], shapes, fused(index))
             }
         };
         values.push(value);
