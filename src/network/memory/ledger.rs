@@ -186,9 +186,9 @@ impl Array {
         }
     }
 
-    /// The sum of two gradients: a kernel's where the first is one's.
+    /// The sum of two gradients: a kernel's where both come from kernels.
     pub fn sum(self, other: Self) -> Self {
-        match self.last {
+        match self.last && other.last {
             true => self.block.ledger.pooled(self.elements, self.dense),
             false => self.zip(other),
         }
