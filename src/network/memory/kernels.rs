@@ -1,4 +1,4 @@
-//! What the convolutions of Burn's CPU backend (burn-flex 0.22.1, `ops/conv.rs` and
+//! What the transposed convolutions of Burn's CPU backend (burn-flex 0.22.1, `ops/conv.rs` and
 //! `ops/conv_transpose.rs`; gradients: burn-backend 0.22.1, `backend/ops/modules/conv.rs`) allocate
 //! beside their result. Knows arrays, not graphs.
 
@@ -34,10 +34,6 @@ pub(super) fn size(shape: &[u64]) -> u64 {
 }
 
 impl Convolution {
-    fn is_asymmetric(&self) -> bool {
-        self.padding.iter().any(|[before, after]| before != after)
-    }
-
     fn extent(&self, axis: usize) -> u64 {
         (self.weight[2 + axis] - 1) * self.dilation[axis] + 1
     }
@@ -58,25 +54,13 @@ impl Convolution {
         [self.input[0], filters, side(0), side(1)]
     }
 
-    /// Padding that differs between two sides is made part of the image by a copy.
-    fn padded(mut self, ledger: &Ledger, x: Array) -> (Self, Array) {
-        if !self.is_asymmetric() {
-            return (self, x);
-        }
-        for axis in 0..2 {
-            self.input[2 + axis] += self.padding[axis].iter().sum::<u64>();
-        }
-        self.padding = [[0; 2]; 2];
-        (self, ledger.array(size(&self.input)))
-    }
-
     /// The result of the plain convolution.
     ///
     /// One by one, depthwise and small convolutions read the image as it is. All others copy it with
     /// the channels last, and the weights in the same order, and gather the windows of a tile of
     /// the output, a tile a thread.
     pub fn forward(self, ledger: &Ledger, x: Array, weight: Array) -> Array {
-        let (conv, x) = self.padded(ledger, x);
+        let conv = self;
         let (_x, _weight) = (x.in_order(), weight.in_order());
         let [batch, channels, height, _] = conv.input;
         let [filters, depth, rows, columns] = conv.weight;
@@ -131,38 +115,6 @@ impl Convolution {
         };
         let _columns = ledger.array(jobs.saturating_mul(columns));
         result
-    }
-
-    /// The gradient of the plain convolution's input: a transposed convolution of the output's.
-    pub fn input_gradient(self, ledger: &Ledger, x: &Array, weight: Array, grad: Array) -> Array {
-        let (conv, _padded) = self.padded(ledger, x.clone());
-        let back = Self {
-            input: conv.output(),
-            ..conv
-        };
-        let whole = back.scattered(ledger, grad, weight, conv.input);
-        match self.is_asymmetric() {
-            true => whole.view(size(&self.input)),
-            false => whole,
-        }
-    }
-
-    /// The gradient of the plain convolution's weights: a convolution of the input by the output's
-    /// gradient, with batch and channels swapped, which copies both; group by group.
-    pub fn weight_gradient(self, ledger: &Ledger, x: Array, grad: &Array) -> Array {
-        let (conv, x) = self.padded(ledger, x);
-        let [batch, channels, height, width] = conv.input;
-        let [_, filters, rows, columns] = conv.output();
-        let groups = conv.groups;
-        let by_group = Self {
-            input: [channels / groups, batch, height, width],
-            weight: [filters / groups, batch, rows, columns],
-            stride: conv.dilation,
-            dilation: conv.stride,
-            groups: 1,
-            ..conv
-        };
-        by_group.gradient_of_groups(ledger, &x, grad, size(&conv.weight), groups)
     }
 
     /// The gradient of the transposed convolution's weights: input and gradient change places.

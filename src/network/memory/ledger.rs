@@ -5,8 +5,10 @@
 //! else holds. An [`Array`] does the same with its reference count, so a replay of the step frees and
 //! reuses what the step frees and reuses.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+
+use super::working::Working;
 
 /// The bytes of a number: everything is computed in f32.
 pub(super) const NUMBER: u64 = 4;
@@ -19,6 +21,9 @@ pub(super) struct Ledger(Rc<Totals>);
 struct Totals {
     live: Cell<u64>,
     peak: Cell<u64>,
+    /// What the kernels' buffers of these sizes leave free, in order.
+    free: RefCell<Vec<u64>>,
+    working: Cell<Working>,
 }
 
 impl Ledger {
@@ -28,7 +33,54 @@ impl Ledger {
             block: Rc::new(self.block(elements.saturating_mul(NUMBER))),
             elements,
             dense: true,
+            last: false,
         }
+    }
+
+    /// Takes an array from those that are kept (`buffers`), or allocates it: the result of a kernel,
+    /// with its channels last. One that is `flat` is in Burn's order, too.
+    pub fn pooled(&self, elements: u64, flat: bool) -> Array {
+        let bytes = elements.saturating_mul(NUMBER);
+        let kept = {
+            let mut free = self.0.free.borrow_mut();
+            let at = free.partition_point(|&kept| kept < bytes);
+            let fits = free.get(at).is_some_and(|kept| kept / 4 <= bytes);
+            fits.then(|| free.remove(at))
+        };
+        let block = match kept {
+            Some(bytes) => Block {
+                bytes,
+                kept: true,
+                ledger: self.clone(),
+            },
+            None => {
+                let mut block = self.block(bytes);
+                block.kept = true;
+                block
+            }
+        };
+        Array {
+            block: Rc::new(block),
+            elements,
+            dense: flat,
+            last: true,
+        }
+    }
+
+    /// Uses working memory, which is kept.
+    pub fn work(&self, working: Working) {
+        let most = self.0.working.get();
+        self.0.working.set(Working {
+            call: most.call.max(working.call),
+            thread: most.thread.max(working.thread),
+        });
+    }
+
+    /// The bytes of the kernels' working memory on so many threads.
+    pub fn working(&self, threads: u64) -> u64 {
+        let Working { call, thread } = self.0.working.get();
+        let values = call.saturating_add(thread.saturating_mul(threads));
+        values.saturating_mul(NUMBER)
     }
 
     /// Allocates an array of zeros, as matrix products and gradients of slices do. The backend makes
@@ -45,6 +97,7 @@ impl Ledger {
         totals.peak.set(totals.peak.get().max(totals.live.get()));
         Block {
             bytes,
+            kept: false,
             ledger: self.clone(),
         }
     }
@@ -58,11 +111,18 @@ impl Ledger {
 /// An allocation.
 pub(super) struct Block {
     bytes: u64,
+    /// Whether it is kept for the next when it is let go.
+    kept: bool,
     ledger: Ledger,
 }
 
 impl Drop for Block {
     fn drop(&mut self) {
+        if self.kept {
+            let mut free = self.ledger.0.free.borrow_mut();
+            let at = free.partition_point(|&kept| kept < self.bytes);
+            return free.insert(at, self.bytes);
+        }
         let live = &self.ledger.0.live;
         live.set(live.get().saturating_sub(self.bytes));
     }
@@ -75,6 +135,8 @@ pub(super) struct Array {
     elements: u64,
     /// Whether the elements are the whole buffer, in order.
     dense: bool,
+    /// Whether they are, with the channels last.
+    last: bool,
 }
 
 impl Array {
@@ -92,6 +154,7 @@ impl Array {
         Self {
             elements,
             dense: false,
+            last: false,
             ..self.clone()
         }
     }
@@ -99,6 +162,36 @@ impl Array {
     /// The elements in order: a copy where they are not.
     pub fn in_order(self) -> Self {
         if self.dense { self } else { self.fresh() }
+    }
+
+    /// Says that there are no channels, or no pixels: every order is the same.
+    pub fn flatten(&mut self) {
+        self.last = true;
+    }
+
+    /// Whether the channels are last in Burn's order, too.
+    pub fn is_flat(&self) -> bool {
+        self.dense && self.last
+    }
+
+    /// The elements with the channels last: a copy where they are not.
+    pub fn channels_last(self) -> Self {
+        match self.last {
+            true => self,
+            false => Self {
+                last: true,
+                dense: false,
+                ..self.fresh()
+            },
+        }
+    }
+
+    /// The sum of two gradients: a kernel's where both come from kernels.
+    pub fn sum(self, other: Self) -> Self {
+        match self.last && other.last {
+            true => self.block.ledger.pooled(self.elements, self.dense),
+            false => self.zip(other),
+        }
     }
 
     /// Whether a result may be written here.

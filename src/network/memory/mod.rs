@@ -2,9 +2,11 @@
 //! arrays that have sizes but no numbers. Knows nothing of Burn but what it allocates.
 //!
 //! - [`ledger`]: arrays, their holders, the peak.
-//! - [`kernels`]: what convolutions allocate beside their result.
+//! - [`working`]: the working memory that the CPU's kernels keep.
+//! - [`kernels`]: what Burn's transposed convolutions allocate beside their result.
 //! - [`tape`]: the forward pass as it is recorded, and the backward pass over it.
-//! - [`operations`]: what each differentiable operation keeps, and what its gradient makes.
+//! - [`operations`]: what a kernel, and each of Burn's operations that are left, keeps, and what its
+//!   gradient makes.
 //! - [`rules`]: each operation of a network as those.
 
 mod kernels;
@@ -12,11 +14,13 @@ mod ledger;
 mod operations;
 mod rules;
 mod tape;
+mod working;
 
-use ledger::{Array, Ledger, NUMBER};
+use ledger::{Ledger, NUMBER};
 use rules::Replay;
 use tape::{Tape, Value};
 
+use super::attributes::Activation;
 use super::graph::{Network, NetworkNode};
 use super::op::Op;
 use super::shape::MAX_ELEMENTS;
@@ -29,7 +33,7 @@ pub struct TrainingStep {
     /// How many arrays the optimizer keeps for each weight array: 2 for Adam, the default, 1 for SGD
     /// with momentum, 0 without.
     pub moments: usize,
-    /// The threads of the CPU, each of which has its own working space in a convolution. Default 4,
+    /// The threads of the child, each of which has its own working space in a convolution. Default 4,
     /// whatever the machine has: the same network costs the same everywhere. Of small networks on
     /// many threads, that is too little.
     pub threads: usize,
@@ -48,7 +52,8 @@ impl Default for TrainingStep {
 impl Network {
     /// The bytes that training takes at its peak on the CPU: weights, the copy of those of the best
     /// epoch, the optimizer's arrays, the batch, the activations that the backward pass needs, the
-    /// gradients that are alive at a time, and the working space of convolutions.
+    /// gradients that are alive at a time, what is kept free for later arrays, and the working space of
+    /// the kernels.
     ///
     /// An estimate, within 25 % of what the allocator sees (`tests/memory`) where the threads are as
     /// given. Not counted are the data set, the program itself with its threads, and the measurement
@@ -66,31 +71,27 @@ impl Network {
             .iter()
             .map(|node| {
                 let sizes = self.weights(node);
-                sizes.map(|n| replay.tape.leaf(n, true)).collect()
+                let mut leaf = |n| {
+                    let mut array = ledger.array(n);
+                    array.flatten();
+                    replay.tape.leaf(array, true)
+                };
+                sizes.map(&mut leaf).collect()
             })
             .collect();
         let params = self.params();
         let copies = 1 + step.moments as u64;
         let _kept = ledger.block(params.saturating_mul(copies).saturating_mul(NUMBER));
-        let arrays: Vec<Array> = weights.iter().flatten().map(|w| w.array.clone()).collect();
         let Some(logits) = forward(self, &mut replay, &weights) else {
             return ledger.peak();
         };
         drop(weights);
-        // The cross-entropy keeps the logits and the probabilities.
-        let probabilities = replay.tape.function(logits.clone(), false);
-        let loss = replay.tape.mean(probabilities, 1);
-        let gradients = replay.tape.backward(&loss);
-        drop((logits, loss));
-        // The optimizer takes weight by weight; beside the gradient it needs an array of that size,
-        // and two in its stead.
-        let mut gradients = gradients.into_arrays();
-        for array in &arrays {
-            let _scaled = array.clone().map();
-            drop(gradients.next());
-            let _delta = array.clone().map();
-        }
-        ledger.peak()
+        // The cross-entropy keeps the logits. Weights are updated where they are.
+        let loss = replay.tape.kernel(vec![logits], 1, true, (&[true], false));
+        drop(replay.tape.backward(&loss));
+        ledger
+            .peak()
+            .saturating_add(ledger.working(step.threads.max(1) as u64))
     }
 
     /// The sizes of the weight arrays of `node`.
@@ -120,15 +121,17 @@ impl Network {
 fn forward(network: &Network, replay: &mut Replay, weights: &[Vec<Value>]) -> Option<Value> {
     let nodes = network.nodes();
     let mut last_reader = vec![usize::MAX; nodes.len()];
+    let mut readers = vec![0; nodes.len()];
     for (index, node) in nodes.iter().enumerate() {
         for &input in &node.inputs {
             last_reader[input] = index;
+            readers[input] += 1;
         }
     }
     let image: usize = network.input_shape().iter().product();
-    let images = replay
-        .tape
-        .leaf(replay.batch.saturating_mul(image as u64), false);
+    let images = replay.batch.saturating_mul(image as u64);
+    let images = replay.tape.ledger.pooled(images, false);
+    let images = replay.tape.leaf(images, false);
     let mut values: Vec<Option<Value>> = Vec::with_capacity(nodes.len());
     for (index, node) in nodes.iter().enumerate() {
         let mut inputs = Vec::with_capacity(node.inputs.len());
@@ -139,11 +142,21 @@ fn forward(network: &Network, replay: &mut Replay, weights: &[Vec<Value>]) -> Op
                 false => values[input].clone()?,
             });
         }
+        let fused = |index: usize| {
+            let reader = nodes.get(last_reader[index]).map(|reader| &reader.op);
+            let clip = matches!(
+                reader,
+                Some(Op::Activation(Activation::Relu | Activation::Relu6))
+            );
+            let op = matches!(nodes[index].op, Op::Conv2d(_) | Op::BatchNorm(_) | Op::Add);
+            clip && op && readers[index] == 1
+        };
         let value = match (&node.op, node.inputs.first()) {
+            (Op::Activation(_), Some(&first)) if fused(first) => inputs.pop(),
             (Op::Input { .. }, _) | (_, None) => Some(images.clone()),
             (op, Some(&first)) => {
-                let input = &nodes[first].shape;
-                replay.apply(op, inputs, &weights[index], input, &node.shape)
+                let shapes = [&nodes[first].shape[..], &node.shape];
+                replay.apply(op, inputs, &weights[index], shapes, fused(index))
             }
         };
         values.push(value);
@@ -181,14 +194,14 @@ mod tests {
 
     #[test]
     fn every_layer_keeps_what_its_gradient_needs() {
-        // A convolution keeps its input, and a ReLU its own: two arrays a layer.
+        // A convolution keeps its input and its activated output, which is the next one's input.
         let images = 64;
         let activation = images * 16 * 16 * 16 * NUMBER;
         let weights = 5 * (16 * 16 * 9 + 16) * NUMBER;
         let at = |depth| chain(depth).memory(&step(images as usize, 2));
         for depth in 3..6 {
             let added = at(depth + 1) - at(depth);
-            let expected = 2 * activation + weights;
+            let expected = activation + weights;
             assert!(
                 added.abs_diff(expected) <= weights,
                 "layer {depth}: {added} instead of {expected} bytes"
@@ -202,7 +215,7 @@ mod tests {
         let dense = DenseOptions { bias: false };
         let net = network(&x.dense(512, &dense).unwrap().dense(10, &dense).unwrap());
         let weights = (4096 * 512 + 512 * 10) * NUMBER;
-        // Weights, those of the best epoch, the moments, the gradient, and the optimizer's work.
+        // Weights, those of the best epoch, the moments, the gradient, and a packed copy.
         for moments in 0..3 {
             let bytes = net.memory(&step(1, moments as usize));
             let copies = bytes as f64 / weights as f64;
@@ -217,9 +230,11 @@ mod tests {
             let step = step(16, 2);
             chain(1).memory(&TrainingStep { threads, ..step })
         };
-        // The peak is at the gradient of the weights, for each tap of which every pixel of 16 images
-        // is gathered, and 16 filters come out.
-        assert_eq!(bytes(2) - bytes(1), 9 * (16 * 256 + 16) * NUMBER);
+        // Each transforms 2 tiles of 16 images of 4x4 tiles, 16 channels wide on both sides, at 36 points,
+        // and keeps the weights' gradient there.
+        let (tiles, wide) = (32, 32);
+        let own = 36 * tiles * 2 * 16 + 36 * 16 * wide;
+        assert_eq!(bytes(3) - bytes(2), own * NUMBER);
         assert_eq!(bytes(0), bytes(1));
     }
 

@@ -1,8 +1,8 @@
 //! What each of Burn's differentiable operations (burn-autodiff 0.22.1, `ops/`) keeps for the
 //! backward pass, and what its gradient makes. Knows neither networks nor the order of the passes.
 
-use super::kernels::{self, Convolution, size};
-use super::ledger::{Array, NUMBER};
+use super::kernels::{self, Convolution};
+use super::ledger::Array;
 use super::tape::{Tape, Value};
 
 impl Tape {
@@ -31,54 +31,6 @@ impl Tape {
             }
             Some(x) => x.zip(grad),
             None => grad,
-        })
-    }
-
-    /// `tanh`, whose gradient squares the output anew beside itself.
-    pub fn tanh(&mut self, x: Value) -> Value {
-        let kept = x.tracked.then(|| x.array.clone());
-        let input = (x.node, x.tracked);
-        let output = x.array.map();
-        self.unary(input, output, move |grad| match kept {
-            Some(x) => {
-                let output = x.map();
-                let square = output.clone().zip(output);
-                grad.zip(square)
-            }
-            None => grad,
-        })
-    }
-
-    /// A sum, a difference or a product with a constant: nothing is kept.
-    pub fn scaled(&mut self, x: Value) -> Value {
-        let input = (x.node, x.tracked);
-        let output = x.array.map();
-        self.unary(input, output, Array::map)
-    }
-
-    /// A clamp from both sides: each side keeps a mask of a byte an element.
-    pub fn clamp(&mut self, x: Value) -> Value {
-        let mut x = x;
-        for _ in 0..2 {
-            let mask = self.ledger.block(x.array.elements());
-            let input = (x.node, x.tracked);
-            let output = x.array.map();
-            x = self.unary(input, output, move |grad| {
-                let _mask = mask;
-                grad.map()
-            });
-        }
-        x
-    }
-
-    /// Adds a tensor of the same size.
-    pub fn add(&mut self, a: Value, b: Value) -> Value {
-        let inputs = [(a.node, a.tracked), (b.node, b.tracked)];
-        let output = a.array.zip(b.array);
-        self.record(&inputs, output, move |grad, gradients| {
-            for (node, _) in inputs.into_iter().filter(|(_, tracked)| *tracked) {
-                gradients.send(node, grad.clone());
-            }
         })
     }
 
@@ -186,32 +138,10 @@ impl Tape {
     /// A larger tensor around `x`, of `elements` elements: its gradient is a part of the output's.
     pub fn pad(&mut self, x: Value, elements: u64) -> Value {
         let input = (x.node, x.tracked);
-        let output = self.ledger.array(elements);
+        let output = self.ledger.zeros(elements);
         let inside = x.array.elements();
         drop(x.array.in_order());
         self.unary(input, output, move |grad| grad.view(inside))
-    }
-
-    /// Tensors side by side.
-    pub fn concat(&mut self, parts: Vec<Value>) -> Value {
-        let inputs: Vec<_> = parts.iter().map(|part| (part.node, part.tracked)).collect();
-        let sizes: Vec<u64> = parts.iter().map(|part| part.array.elements()).collect();
-        let output = self
-            .ledger
-            .array(sizes.iter().fold(0, |sum, &n| n.saturating_add(sum)));
-        let copies: Vec<Array> = parts
-            .into_iter()
-            .map(|part| part.array.in_order())
-            .collect();
-        drop(copies);
-        let ends = inputs.clone();
-        self.record(&inputs, output, move |grad, gradients| {
-            for ((node, tracked), elements) in ends.into_iter().zip(sizes) {
-                if tracked {
-                    gradients.send(node, grad.view(elements));
-                }
-            }
-        })
     }
 
     /// Means over an axis, `elements` of them: the gradient spreads over an array of ones.
@@ -243,97 +173,93 @@ impl Tape {
         })
     }
 
-    /// A plain convolution, or a `transposed` one, which keep input and weights.
-    pub fn convolve(
+    /// A kernel: `keeps` says of which inputs, and of the result, its gradients are made, which are
+    /// new arrays. One that is `flat` has the same order for Burn.
+    pub fn kernel(
+        &mut self,
+        inputs: Vec<Value>,
+        elements: u64,
+        flat: bool,
+        keeps: (&[bool], bool),
+    ) -> Value {
+        let ledger = self.ledger.clone();
+        let ends: Vec<_> = inputs.iter().map(|x| (x.node, x.tracked)).collect();
+        let shapes: Vec<_> = inputs
+            .iter()
+            .map(|x| (x.array.elements(), x.array.is_flat()))
+            .collect();
+        let keep = |i: usize| keeps.0.get(i).copied().unwrap_or(false);
+        let kept = inputs.iter().enumerate().filter(|&(i, _)| keep(i));
+        let mut kept: Vec<Array> = kept.map(|(_, x)| x.array.clone()).collect();
+        let read = inputs.into_iter().map(|x| x.array.channels_last());
+        let read: Vec<Array> = read.collect();
+        let output = ledger.pooled(elements, flat);
+        drop(read);
+        if keeps.1 {
+            kept.push(output.clone());
+        }
+        self.record(&ends.clone(), output, move |grad, gradients| {
+            let read: Vec<Array> = kept.into_iter().map(Array::channels_last).collect();
+            let grad = grad.channels_last();
+            let made = ends
+                .into_iter()
+                .zip(shapes)
+                .map(|((node, tracked), shape)| {
+                    tracked.then(|| (node, ledger.pooled(shape.0, shape.1)))
+                });
+            let made: Vec<_> = made.collect();
+            drop((read, grad));
+            for (node, gradient) in made.into_iter().flatten() {
+                gradients.send(node, gradient);
+            }
+        })
+    }
+
+    /// A sum without an activation, whose gradient all its inputs share.
+    pub fn add(&mut self, inputs: Vec<Value>, elements: u64, flat: bool) -> Value {
+        let ends: Vec<_> = inputs.iter().map(|x| (x.node, x.tracked)).collect();
+        let read = inputs.into_iter().map(|x| x.array.channels_last());
+        let read: Vec<Array> = read.collect();
+        let output = self.ledger.pooled(elements, flat);
+        drop(read);
+        self.record(&ends.clone(), output, move |grad, gradients| {
+            let grad = grad.channels_last();
+            for (node, _) in ends.into_iter().filter(|(_, tracked)| *tracked) {
+                gradients.send(node, grad.clone());
+            }
+        })
+    }
+
+    /// A transposed convolution, which keeps input and weights.
+    pub fn convolve_transposed(
         &mut self,
         x: Value,
         weight: Value,
         bias: Option<&Value>,
         conv: Convolution,
-        transposed: bool,
     ) -> Value {
         let mut inputs = vec![(x.node, x.tracked), (weight.node, weight.tracked)];
         inputs.extend(bias.map(|bias| (bias.node, bias.tracked)));
         let ledger = self.ledger.clone();
         let (kept_x, kept_weight) = (x.array.clone(), weight.array.clone());
-        let output = match transposed {
-            true => conv.transposed(&ledger, x.array, weight.array),
-            false => conv.forward(&ledger, x.array, weight.array),
-        };
+        let output = conv.transposed(&ledger, x.array, weight.array);
         let filters = bias.map(|bias| (bias.node, bias.array.elements()));
         let (x_node, x_tracked, weight_node) = (x.node, x.tracked, weight.node);
         self.record(&inputs, output, move |grad, gradients| {
             if x_tracked {
                 let (weight, grad) = (kept_weight.clone(), grad.clone());
-                let input_gradient = match transposed {
-                    true => conv.transposed_input_gradient(&ledger, weight, grad),
-                    false => conv.input_gradient(&ledger, &kept_x, weight, grad),
-                };
-                gradients.send(x_node, input_gradient);
+                gradients.send(
+                    x_node,
+                    conv.transposed_input_gradient(&ledger, weight, grad),
+                );
             }
-            let weight_gradient = match transposed {
-                true => conv.transposed_weight_gradient(&ledger, &kept_x, &grad),
-                false => conv.weight_gradient(&ledger, kept_x.clone(), &grad),
-            };
-            gradients.send(weight_node, weight_gradient);
+            gradients.send(
+                weight_node,
+                conv.transposed_weight_gradient(&ledger, &kept_x, &grad),
+            );
             if let Some((bias, filters)) = filters {
                 gradients.send(bias, kernels::bias_gradient(&ledger, &grad, filters));
             }
-        })
-    }
-
-    /// A pooling to `output`; a maximum keeps its input and an index of 4 bytes an element, which
-    /// was one of 8 first. An average keeps its input.
-    pub fn pool(&mut self, x: Value, output: [u64; 4], maximum: bool) -> Value {
-        let input = (x.node, x.tracked);
-        let kept = x.tracked.then(|| x.array.clone());
-        let _x = x.array.in_order();
-        let elements = size(&output);
-        let result = self.ledger.array(elements);
-        let indices = (maximum && kept.is_some()).then(|| {
-            let _wide = self.ledger.block(elements.saturating_mul(2 * NUMBER));
-            self.ledger.block(elements.saturating_mul(NUMBER))
-        });
-        let ledger = self.ledger.clone();
-        self.unary(input, result, move |grad| {
-            let _indices = indices;
-            let _grad = grad.in_order();
-            ledger.array(kept.map_or(0, |x| x.elements()))
-        })
-    }
-
-    /// A normalisation by the statistics of the batch (burn-backend 0.22.1,
-    /// `backend/ops/modules/base.rs`), which keeps its input.
-    pub fn batch_norm(&mut self, x: Value, scale: &Value, shift: &Value) -> Value {
-        let inputs = [
-            (x.node, x.tracked),
-            (scale.node, scale.tracked),
-            (shift.node, shift.tracked),
-        ];
-        let kept = x.array.clone();
-        let x = x.array;
-        let swapped = |array: Array| drop(array.view(array.elements()).in_order());
-        swapped(x.clone());
-        let centred = x.clone().map();
-        let square = centred.clone().zip(centred);
-        swapped(square);
-        let output = x.map();
-        let (ledger, channels) = (self.ledger.clone(), scale.array.elements());
-        self.record(&inputs, output, move |grad, gradients| {
-            let normalised = kept.map();
-            let flat = grad.view(grad.elements()).in_order();
-            let product = grad.clone().zip(normalised.clone());
-            let product_flat = product.view(product.elements()).in_order();
-            drop((product, flat, product_flat));
-            let centred = grad.map();
-            let projected = normalised.map();
-            let x_grad = centred.zip(projected).map();
-            let [(x, x_tracked), (scale, _), (shift, _)] = inputs;
-            if x_tracked {
-                gradients.send(x, x_grad);
-            }
-            gradients.send(scale, ledger.array(channels));
-            gradients.send(shift, ledger.array(channels));
         })
     }
 }

@@ -1,9 +1,10 @@
-//! Each operation of a network as the operations of Burn that compute it, in the order in which
+//! Each operation of a network as the kernel or the operations of Burn that compute it, in the order in which
 //! `child/ops.rs` applies them. Knows sizes, not numbers.
 
 use super::kernels::{Convolution, size};
 use super::tape::{Tape, Value};
-use crate::network::attributes::{Activation, Conv2d, Padding, Pool2d};
+use super::working;
+use crate::network::attributes::{Activation, Conv2d, Padding};
 use crate::network::op::Op;
 use crate::network::shape::same_padding;
 
@@ -32,49 +33,53 @@ impl Replay {
 
     /// A tensor that is made anew for the operation and wants no gradient, such as a mask.
     fn constant(&mut self, elements: u64) -> Value {
-        self.tape.leaf(elements, false)
+        let array = self.tape.ledger.array(elements);
+        self.tape.leaf(array, false)
     }
 
     /// The result of `op` on `inputs`, the first of which has the shape `input`; `weights` are the
-    /// arrays of this operation.
+    /// arrays of this operation, and `clips` is whether an activation is part of it.
     pub fn apply(
         &mut self,
         op: &Op,
         mut inputs: Vec<Value>,
         weights: &[Value],
-        input: &[usize],
-        output: &[usize],
+        [input, output]: [&[usize]; 2],
+        clips: bool,
     ) -> Option<Value> {
         let elements = size(&self.batched(output));
-        if matches!(op, Op::Concat) {
-            return Some(match inputs.len() {
-                1 => inputs.pop()?,
-                _ => self.tape.concat(inputs),
-            });
-        }
-        if matches!(op, Op::Add) {
-            let tape = &mut self.tape;
-            return inputs.into_iter().reduce(|a, b| tape.add(a, b));
+        let flat = sides(output)[1..] == [1, 1];
+        match op {
+            Op::Concat => return Some(self.tape.kernel(inputs, elements, flat, (&[], false))),
+            Op::Add if clips => return Some(self.tape.kernel(inputs, elements, flat, (&[], true))),
+            Op::Add => return Some(self.tape.add(inputs, elements, flat)),
+            _ => {}
         }
         let x = inputs.pop()?;
         Some(match op {
-            Op::Conv2d(conv) => self.conv2d(x, conv, weights, input),
+            Op::Conv2d(conv) => {
+                let working = self.plain(conv, input).working();
+                self.tape.ledger.work(working);
+                self.weighted(x, weights, elements, flat, clips)
+            }
             Op::ConvTranspose2d(conv) => self.conv_transpose2d(x, conv, weights, input),
-            Op::MaxPool2d(pool) => self.pool(x, pool, input, output, true),
-            Op::AvgPool2d(pool) => self.pool(x, pool, input, output, false),
-            Op::GlobalAvgPool => {
-                let flat = self.tape.reshape(x);
-                self.tape.mean(flat, elements)
+            Op::MaxPool2d(_) => self.tape.kernel(vec![x], elements, flat, (&[true], true)),
+            Op::AvgPool2d(_) | Op::GlobalAvgPool | Op::DropPath(_) => {
+                self.tape.kernel(vec![x], elements, flat, (&[], false))
             }
             Op::Flatten => self.tape.reshape(x),
             Op::Dense(_) => {
-                let product = self.tape.matmul(x, weights.first()?.clone(), elements);
-                match weights.get(1) {
-                    Some(bias) => self.tape.shift(product, bias),
-                    None => product,
-                }
+                let [inputs, outputs] = [input, output].map(|shape| sides(shape)[0]);
+                let working = working::dense(self.batch, inputs, outputs);
+                self.tape.ledger.work(working);
+                self.weighted(x, weights, elements, flat, false)
             }
-            Op::BatchNorm(_) => self.tape.batch_norm(x, weights.first()?, weights.get(1)?),
+            Op::BatchNorm(_) => {
+                let mut inputs = vec![x];
+                inputs.extend(weights.iter().cloned());
+                self.tape
+                    .kernel(inputs, elements, flat, (&[true; 3], false))
+            }
             Op::LayerNorm { .. } if output.len() == 3 => {
                 let last = self.tape.permute(x);
                 let rows = elements / output[0] as u64;
@@ -90,13 +95,15 @@ impl Replay {
                 let mask = self.constant(elements);
                 self.tape.mul(x, mask)
             }
-            Op::DropPath(_) => {
-                let mask = self.constant(self.batch);
-                self.tape.mul(x, mask)
+            Op::Activation(Activation::Gelu | Activation::Silu | Activation::HardSwish) => {
+                self.tape.kernel(vec![x], elements, flat, (&[true], false))
             }
-            Op::Activation(activation) => self.activation(x, *activation),
+            Op::Activation(_) => self.tape.kernel(vec![x], elements, flat, (&[], true)),
             Op::Multiply => match inputs.pop() {
-                Some(a) if a.array.elements() < x.array.elements() => self.tape.mul(x, a),
+                Some(a) if a.array.elements() != x.array.elements() => {
+                    self.tape
+                        .kernel(vec![a, x], elements, flat, (&[true; 2], false))
+                }
                 Some(a) => self.tape.mul(a, x),
                 None => x,
             },
@@ -138,13 +145,25 @@ impl Replay {
         }
     }
 
-    fn conv2d(&mut self, x: Value, conv: &Conv2d, weights: &[Value], input: &[usize]) -> Value {
+    fn plain(&self, conv: &Conv2d, input: &[usize]) -> Convolution {
         let [rows, columns] = pair(conv.kernel);
         let depth = (input[0] / conv.groups) as u64;
-        let shape = [conv.filters as u64, depth, rows, columns];
-        let convolution = self.convolution(conv, input, shape);
-        let (weight, bias) = (weights[0].clone(), weights.get(1));
-        self.tape.convolve(x, weight, bias, convolution, false)
+        self.convolution(conv, input, [conv.filters as u64, depth, rows, columns])
+    }
+
+    /// A kernel with weights, which are kept, and maybe a bias, which is not.
+    fn weighted(
+        &mut self,
+        x: Value,
+        weights: &[Value],
+        elements: u64,
+        flat: bool,
+        clips: bool,
+    ) -> Value {
+        let mut inputs = vec![x];
+        inputs.extend(weights.iter().cloned());
+        let keeps = (&[true, true][..], clips);
+        self.tape.kernel(inputs, elements, flat, keeps)
     }
 
     /// What `"same"` leaves over is cut off, rows first.
@@ -163,7 +182,7 @@ impl Replay {
             ..self.convolution(conv, input, shape)
         };
         let (weight, bias) = (weights[0].clone(), weights.get(1));
-        let full = self.tape.convolve(x, weight, bias, convolution, true);
+        let full = self.tape.convolve_transposed(x, weight, bias, convolution);
         if conv.padding == Padding::Valid {
             return full;
         }
@@ -173,36 +192,6 @@ impl Replay {
         let columns = rows / width.max(1) * columns;
         let cut = self.tape.slice(full, rows);
         self.tape.slice(cut, columns)
-    }
-
-    /// Padding that differs between two sides is made part of the image; an average is then
-    /// corrected by a factor.
-    fn pool(
-        &mut self,
-        x: Value,
-        pool: &Pool2d,
-        input: &[usize],
-        output: &[usize],
-        maximum: bool,
-    ) -> Value {
-        let padding = [0, 1].map(|axis| match pool.padding {
-            Padding::Valid => [0, 0],
-            Padding::Same => same_padding(input[1 + axis], pool.kernel[axis], pool.stride[axis], 1),
-        });
-        let output = self.batched(output);
-        if padding.iter().all(|[before, after]| before == after) {
-            return self.tape.pool(x, output, maximum);
-        }
-        let [batch, channels, mut height, mut width] = self.batched(input);
-        height += padding[0].iter().sum::<usize>() as u64;
-        width += padding[1].iter().sum::<usize>() as u64;
-        let padded = self.tape.pad(x, size(&[batch, channels, height, width]));
-        let pooled = self.tape.pool(padded, output, maximum);
-        if maximum {
-            return pooled;
-        }
-        let shares = self.constant(output[2] * output[3]);
-        self.tape.div(pooled, &shares)
     }
 
     /// A layer or group normalisation: `means` of them, then scale and shift.
@@ -218,31 +207,6 @@ impl Replay {
         let normalised = self.tape.div(centred, &deviation);
         let scaled = self.tape.mul(normalised, scale.clone());
         Some(self.tape.shift(scaled, shift))
-    }
-
-    fn activation(&mut self, x: Value, activation: Activation) -> Value {
-        let tape = &mut self.tape;
-        match activation {
-            Activation::Relu | Activation::Gelu => tape.function(x, false),
-            Activation::Sigmoid => tape.function(x, true),
-            Activation::Tanh => tape.tanh(x),
-            Activation::Silu => {
-                let gate = tape.function(x.clone(), true);
-                tape.mul(x, gate)
-            }
-            Activation::Relu6 => tape.clamp(x),
-            Activation::HardSigmoid => {
-                let line = tape.scaled(x);
-                let line = tape.scaled(line);
-                tape.clamp(line)
-            }
-            Activation::HardSwish => {
-                let line = tape.scaled(x.clone());
-                let line = tape.scaled(line);
-                let gate = tape.clamp(line);
-                tape.mul(x, gate)
-            }
-        }
     }
 
     /// Two matrix products, with the axes exchanged in between.

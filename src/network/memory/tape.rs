@@ -25,15 +25,10 @@ struct Step {
 pub(super) struct Gradients(Vec<Option<Array>>);
 
 impl Gradients {
-    /// Those that remain after the backward pass.
-    pub fn into_arrays(self) -> impl Iterator<Item = Array> {
-        self.0.into_iter().flatten()
-    }
-
     /// Adds to what another reader of the node has sent already.
     pub fn send(&mut self, node: usize, grad: Array) {
         self.0[node] = Some(match self.0[node].take() {
-            Some(other) => grad.zip(other),
+            Some(other) => grad.sum(other),
             None => grad,
         });
     }
@@ -57,11 +52,11 @@ impl Tape {
     }
 
     /// A tensor that no operation made: weights, which want a gradient, or data.
-    pub fn leaf(&mut self, elements: u64, tracked: bool) -> Value {
+    pub fn leaf(&mut self, array: Array, tracked: bool) -> Value {
         self.depths.push(0);
         self.steps.push(None);
         Value {
-            array: self.ledger.array(elements),
+            array,
             node: self.depths.len() - 1,
             tracked,
         }
