@@ -264,3 +264,112 @@ fn a_child_is_the_same_to_the_last_bit_on_any_number_of_threads() {
         assert!(several.1 == one.1, "the weights of {threads} threads");
     }
 }
+
+/// A manager with checkpoints in memory, and the epochs that it has trained.
+fn with_checkpoints(training: TrainingConfig) -> (NetworkManager, Arc<Mutex<Vec<usize>>>) {
+    let trained = Arc::new(Mutex::new(Vec::new()));
+    let seen = trained.clone();
+    let executor = InProcess {
+        follow: Arc::new(move |_| {
+            let seen = seen.clone();
+            Box::new(move |epoch: &Epoch| seen.lock().push(epoch.epoch))
+        }),
+        ..in_process(Crew::on(1, 1), |_, _| {})
+    };
+    let config = ManagerConfig {
+        checkpoints: true,
+        ..ManagerConfig::default()
+    };
+    let study = Arc::new(Mutex::new(Study::in_memory("s", Seed(0))));
+    let manager = NetworkManager::new(digits(), training, config, study, Arc::new(executor));
+    (manager.unwrap(), trained)
+}
+
+#[test]
+fn more_epochs_go_on_from_the_furthest_checkpoint() {
+    let ask = |manager: &NetworkManager, epochs| {
+        let candidate = Candidate {
+            epochs: NonZero::new(epochs),
+            ..candidate(classifier(4))
+        };
+        let mut answers = manager.evaluate(vec![candidate]).unwrap();
+        answers.next().unwrap().unwrap().outcome
+    };
+    let (manager, trained) = with_checkpoints(TrainingConfig {
+        epochs: 1,
+        ..TrainingConfig::default()
+    });
+    let epochs_of = |ask: &dyn Fn() -> Outcome| {
+        trained.lock().clear();
+        let outcome = ask();
+        assert_eq!(outcome.failure, None);
+        (outcome.history.len(), trained.lock().clone())
+    };
+    assert_eq!(
+        epochs_of(&|| ask(&manager, 0)),
+        (1, vec![1]),
+        "the manager's"
+    );
+    assert_eq!(epochs_of(&|| ask(&manager, 4)), (4, vec![2, 3, 4]));
+    assert_eq!(
+        epochs_of(&|| ask(&manager, 2)),
+        (2, vec![1, 2]),
+        "fewer start anew"
+    );
+    assert_eq!(
+        epochs_of(&|| ask(&manager, 5)),
+        (5, vec![5]),
+        "and cost nothing later"
+    );
+    assert_eq!(
+        epochs_of(&|| ask(&manager, 4)),
+        (4, vec![]),
+        "known already"
+    );
+
+    let (manager, trained) = with_checkpoints(TrainingConfig {
+        epochs: 1,
+        schedule: crate::evaluation::ScheduleKind::Cosine,
+        ..TrainingConfig::default()
+    });
+    ask(&manager, 1);
+    ask(&manager, 2);
+    assert_eq!(*trained.lock(), [1, 1, 2], "cosine starts anew");
+}
+
+#[test]
+fn the_best_child_is_tested_with_the_epochs_that_made_it_the_best() {
+    let (mut manager, trained) = with_checkpoints(TrainingConfig {
+        epochs: 1,
+        ..TrainingConfig::default()
+    });
+    let candidate = Candidate {
+        epochs: NonZero::new(3),
+        ..candidate(classifier(4))
+    };
+    let answer = manager.evaluate(vec![candidate]).unwrap().next();
+    manager.record(answer.unwrap().unwrap(), None).unwrap();
+    let at_hand = manager.weights(&classifier(4), "test").unwrap();
+    // As in another session, which has the study but not the weights.
+    manager.best = None;
+    trained.lock().clear();
+    assert!(manager.weights(&classifier(4), "test").unwrap() == at_hand);
+    assert_eq!(*trained.lock(), [0; 0], "they are in the checkpoint");
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_kept_is_the_error_of_its_child() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "in the way").unwrap();
+    let (mut manager, _) = with_checkpoints(TrainingConfig {
+        epochs: 1,
+        ..TrainingConfig::default()
+    });
+    manager.checkpoints = Some(Arc::new(Checkpoints::Folder(file)));
+    let asked = [2, 3, 2].map(|f| candidate(classifier(f))).into();
+    let answers: Vec<_> = manager.evaluate(asked).unwrap().collect();
+    assert!(matches!(answers[0], Err(Error::Io { .. })));
+    assert!(matches!(answers[1], Err(Error::Interrupted)));
+    assert!(matches!(answers[2], Err(Error::Interrupted)));
+}
