@@ -49,7 +49,8 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Profile {
         if let Some(span) = context.span(id).filter(|span| span.name() == "kernel") {
             let mut name = Name::default();
             attributes.record(&mut name);
-            span.extensions_mut().insert(Running(name.0, Instant::now()));
+            span.extensions_mut()
+                .insert(Running(name.0, Instant::now()));
         }
     }
 
