@@ -55,7 +55,7 @@ impl Network {
     /// gradients that are alive at a time, what is kept free for later arrays, and the working space of
     /// the kernels.
     ///
-    /// An estimate, within 25 % of what the allocator sees (`tests/memory`) where the threads are as
+    /// An estimate, within 30 % of what the allocator sees (`tests/memory`) where the threads are as
     /// given. Not counted are the data set, the program itself with its threads, and the measurement
     /// of the validation data, which keeps no activations but takes 256 images at a time. Other
     /// devices keep the same arrays, but have a working space of their own.
