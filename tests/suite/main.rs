@@ -3,6 +3,7 @@
 // A test may unwrap; the lint knows that only of the `#[test]` functions themselves.
 #![allow(clippy::unwrap_used)]
 
+mod checkpoints;
 mod devices;
 mod docs;
 mod errors;
