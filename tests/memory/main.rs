@@ -18,7 +18,7 @@ use nas_script::network::{Network, TrainingStep};
 use training::Training;
 
 /// How far the estimate may be off.
-const TOLERANCE: f64 = 0.30;
+const TOLERANCE: f64 = 0.25;
 /// How many networks are tried.
 const NETWORKS: u64 = 30;
 
