@@ -11,6 +11,7 @@ use super::ops::{self, Values};
 use super::parameters::{self, Parameters, Request, Running};
 use super::precision::in_f32;
 use super::weights::Weights;
+use super::windows;
 use crate::error::{Error, Result};
 use crate::network::{BatchNorm, Network, NetworkNode, Op};
 use crate::seed::{Seed, StreamRng};
@@ -269,15 +270,15 @@ fn run(
             (Op::Input { .. }, _) | (_, None) => images.clone(),
             (Op::Conv2d(conv), Some(x)) => {
                 let weights = &parameters.convs[step.slot];
-                Values::Image(ops::conv2d(x.image(), weights, conv, step.act))
+                Values::Image(windows::conv2d(x.image(), weights, conv, step.act))
             }
             (Op::ConvTranspose2d(conv), Some(x)) => {
                 let weights = &parameters.convs[step.slot];
-                Values::Image(ops::conv_transpose2d(x.image(), weights, conv))
+                Values::Image(windows::conv_transpose2d(x.image(), weights, conv))
             }
-            (Op::MaxPool2d(pool), Some(x)) => Values::Image(ops::max_pool2d(x.image(), pool)),
-            (Op::AvgPool2d(pool), Some(x)) => Values::Image(ops::avg_pool2d(x.image(), pool)),
-            (Op::GlobalAvgPool, Some(x)) => Values::Flat(ops::global_avg_pool(x.image())),
+            (Op::MaxPool2d(pool), Some(x)) => Values::Image(windows::max_pool2d(x.image(), pool)),
+            (Op::AvgPool2d(pool), Some(x)) => Values::Image(windows::avg_pool2d(x.image(), pool)),
+            (Op::GlobalAvgPool, Some(x)) => Values::Flat(windows::global_avg_pool(x.image())),
             (Op::Flatten, Some(x)) => Values::Flat(x.flat()),
             (Op::Dense(_), Some(x)) => {
                 Values::Flat(ops::dense(x.flat(), &parameters.denses[step.slot]))

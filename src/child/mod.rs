@@ -22,6 +22,7 @@ mod score;
 mod train;
 mod update;
 mod weights;
+mod windows;
 
 #[cfg(test)]
 mod tests;

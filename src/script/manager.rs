@@ -1,4 +1,4 @@
-//! `NetworkManager` and `Outcome` for scripts.
+//! `NetworkManager` for scripts.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use rhai::{Array, Dynamic, Engine, FnPtr, Map, Module, NativeCallContext};
 
 use super::network::{nodes_of, whole};
 use super::options::Options;
+use super::outcome::Outcome;
 use super::{Host, Scripted, raise, raised_kind};
 use crate::child::Weights;
 use crate::child::check_precision;
@@ -18,7 +19,6 @@ use crate::evaluation::TrainingConfig;
 use crate::manager::{Candidate, Evaluated, InProcess, ManagerConfig, NetworkManager};
 use crate::network::{Network, Node};
 use crate::space::Actions;
-use crate::study::Trial;
 
 /// A script's handle of a manager: copies share it.
 #[derive(Clone)]
@@ -31,21 +31,9 @@ struct Shared {
     reward: Mutex<Option<FnPtr>>,
 }
 
-/// What an evaluation came to.
-#[derive(Clone)]
-pub(super) struct Outcome(Arc<Trial>);
-
-impl Outcome {
-    pub(super) fn new(trial: Trial) -> Self {
-        Self(Arc::new(trial))
-    }
-}
-
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Manager>("NetworkManager");
-    engine.register_type_with_name::<Outcome>("Outcome");
     engine.register_global_module(exported_module!(managers).into());
-    engine.register_global_module(exported_module!(outcomes).into());
 }
 
 #[export_module]
@@ -445,135 +433,4 @@ pub(super) fn number(what: &str, value: &Dynamic) -> Scripted<f64> {
         .as_float()
         .or_else(|_| value.as_int().map(|n| n as f64));
     float.map_err(|found| raise(Error::invalid(what, "a number", found)))
-}
-
-/// `()` for what is not known.
-fn known(value: Option<f64>) -> Dynamic {
-    value.map_or(Dynamic::UNIT, Dynamic::from_float)
-}
-
-#[export_module]
-mod outcomes {
-    /// The number of the trial, from 1.
-    #[rhai_fn(get = "trial", pure)]
-    pub fn trial(outcome: &mut Outcome) -> i64 {
-        outcome.0.number as i64
-    }
-
-    /// The reward that a controller learns from.
-    #[rhai_fn(get = "reward", pure)]
-    pub fn reward(outcome: &mut Outcome) -> f64 {
-        outcome.0.reward
-    }
-
-    /// What trials are ranked by; `()` for a failure.
-    #[rhai_fn(get = "score", pure)]
-    pub fn score(outcome: &mut Outcome) -> Dynamic {
-        known(outcome.0.score)
-    }
-
-    /// The validation accuracy of the best epoch, 0 to 1; `()` for a failure.
-    #[rhai_fn(get = "accuracy", pure)]
-    pub fn accuracy(outcome: &mut Outcome) -> Dynamic {
-        known(outcome.0.outcome.accuracy)
-    }
-
-    /// The validation loss of the best epoch; `()` for a failure.
-    #[rhai_fn(get = "loss", pure)]
-    pub fn loss(outcome: &mut Outcome) -> Dynamic {
-        known(outcome.0.outcome.loss)
-    }
-
-    /// An object an epoch: `epoch`, `loss`, `accuracy`, `validation_loss`,
-    /// `validation_accuracy`, `learning_rate`, `seconds`.
-    #[rhai_fn(get = "history", return_raw, pure)]
-    pub fn history(outcome: &mut Outcome) -> Scripted<Dynamic> {
-        rhai::serde::to_dynamic(&outcome.0.outcome.history)
-    }
-
-    /// How long the training took, in seconds.
-    #[rhai_fn(get = "seconds", pure)]
-    pub fn seconds(outcome: &mut Outcome) -> f64 {
-        outcome.0.outcome.seconds
-    }
-
-    /// The number of trainable parameters.
-    #[rhai_fn(get = "params", pure)]
-    pub fn params(outcome: &mut Outcome) -> i64 {
-        outcome.0.outcome.params as i64
-    }
-
-    /// Multiply-accumulate operations for one image.
-    #[rhai_fn(get = "macs", pure)]
-    pub fn macs(outcome: &mut Outcome) -> i64 {
-        outcome.0.outcome.macs as i64
-    }
-
-    /// Whether the outcome was known already, so that nothing was trained.
-    #[rhai_fn(get = "cached", pure)]
-    pub fn cached(outcome: &mut Outcome) -> bool {
-        outcome.0.cached
-    }
-
-    /// A short name of the architecture.
-    #[rhai_fn(get = "architecture", pure)]
-    pub fn architecture(outcome: &mut Outcome) -> String {
-        outcome.0.architecture()
-    }
-
-    /// The values that were decided, as `actions.values`; empty for a plain network.
-    #[rhai_fn(get = "values", pure)]
-    pub fn values(outcome: &mut Outcome) -> Array {
-        let decided = outcome.0.actions.iter().flat_map(|a| &a.decided);
-        decided
-            .map(|d| super::super::space::dynamic(&d.value))
-            .collect()
-    }
-
-    /// The network that was evaluated; `()` for an impossible one.
-    #[rhai_fn(get = "network", return_raw, pure)]
-    pub fn network(outcome: &mut Outcome) -> Scripted<Dynamic> {
-        let asked = outcome.0.evaluation.as_ref();
-        let node = asked.map(|asked| asked.network.to_node().map_err(raise));
-        Ok(node.transpose()?.map_or(Dynamic::UNIT, Dynamic::from))
-    }
-
-    /// `()` for a success; else an object with `kind` ("nan", "invalid", "panic", "timeout", "limit") and
-    /// `message`.
-    #[rhai_fn(get = "failure", return_raw, pure)]
-    pub fn failure(outcome: &mut Outcome) -> Scripted<Dynamic> {
-        match &outcome.0.outcome.failure {
-            Some(failure) => rhai::serde::to_dynamic(failure),
-            None => Ok(Dynamic::UNIT),
-        }
-    }
-
-    /// The outcome in a line.
-    #[rhai_fn(
-        name = "to_string",
-        name = "print",
-        name = "to_debug",
-        name = "debug",
-        pure
-    )]
-    pub fn show(outcome: &mut Outcome) -> String {
-        let trial = &outcome.0;
-        let (number, name) = (trial.number, trial.architecture());
-        match (&trial.outcome.failure, trial.outcome.accuracy) {
-            (None, Some(accuracy)) => {
-                let (reward, params) = (trial.reward, trial.outcome.params);
-                let seconds = trial.outcome.seconds;
-                let from = if trial.cached { ", known already" } else { "" };
-                format!(
-                    "trial {number}: {name}: accuracy {accuracy:.4}, reward {reward:.4}, {params} parameters, {seconds:.1} s{from}"
-                )
-            }
-            (failure, _) => {
-                let failure = failure
-                    .as_ref()
-                    .map_or("no accuracy".into(), ToString::to_string);
-                format!("trial {number}: {name}: failed: {failure}")
-            }
-        }
-    }
 }

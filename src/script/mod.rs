@@ -16,6 +16,7 @@ mod modules;
 mod network;
 mod ops;
 mod options;
+mod outcome;
 mod params;
 mod space;
 mod study;
@@ -100,6 +101,7 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     options::register(&mut engine);
     export::register(&mut engine);
     manager::register(&mut engine);
+    outcome::register(&mut engine);
     controller::register(&mut engine);
     study::register(&mut engine);
     params::register(&mut engine);

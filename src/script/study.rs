@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, NativeCallContext};
 
-use super::manager::Outcome;
+use super::outcome::Outcome;
 use super::space::count;
 use super::{Host, Scripted, raise};
 use crate::error::Error;

@@ -6,6 +6,7 @@
 mod checkpoints;
 mod devices;
 mod docs;
+mod downloads;
 mod errors;
 mod export;
 mod harness;
@@ -19,3 +20,4 @@ mod runs;
 mod spaces;
 mod tensorboard;
 mod torch;
+mod workers;

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -30,7 +28,7 @@ impl Run {
     }
 
     /// Runs the text of a script.
-    fn text(text: &str) -> Self {
+    pub fn text(text: &str) -> Self {
         let place = Place::new();
         place.write("search.rhai", text);
         let ran = place.run(&["search.rhai", "--out", "run"]);
@@ -38,19 +36,20 @@ impl Run {
     }
 
     /// The lines of `trials.jsonl`.
-    fn trials(&self) -> Vec<Json> {
+    pub fn trials(&self) -> Vec<Json> {
         trials(&self.place)
     }
 
     /// The rows of `train_history.csv`, the header first.
-    fn history(&self) -> Vec<Vec<String>> {
+    pub fn history(&self) -> Vec<Vec<String>> {
         let text = self.place.read("run/train_history.csv");
         let row = |line: &str| line.split(',').map(String::from).collect();
         text.lines().map(row).collect()
     }
 }
 
-fn trials(place: &Place) -> Vec<Json> {
+/// The lines of `trials.jsonl` of the run in `place`.
+pub fn trials(place: &Place) -> Vec<Json> {
     let text = place.read("run/trials.jsonl");
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -58,7 +57,7 @@ fn trials(place: &Place) -> Vec<Json> {
 }
 
 /// The files of a run's folder.
-fn files(place: &Place) -> BTreeSet<String> {
+pub fn files(place: &Place) -> BTreeSet<String> {
     let entries = fs::read_dir(place.path("run")).unwrap();
     entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -85,7 +84,8 @@ const DIGITS_MODEL: &str = r#"
     let data = dataset("digits", #{ train: 200, validation: 100 });
 "#;
 
-fn with_digits(script: &str) -> String {
+/// A script after the data and the model of these tests.
+pub fn with_digits(script: &str) -> String {
     format!("{DIGITS_MODEL}\n{script}")
 }
 
@@ -609,256 +609,4 @@ fn ctrl_c_keeps_the_finished_trials() {
         "{}",
         ran.stdout
     );
-}
-
-/// A search in which everything is asked side by side: mini-batches of a controller, plain networks, twins,
-/// shapes that do not fit, children that diverge, a reward of the script's own.
-const SIDE_BY_SIDE: &str = r#"
-    let space = StateSpace();
-    space.add_state("kernel", [1, 3, 9]);
-    space.add_state("filters", [2, 4, 8]);
-    fn model(actions) {
-        let layer = actions.layers[0];
-        let x = input([1, 8, 8]).conv2d(layer.filters, layer.kernel, #{ padding: "valid" });
-        x.relu().flatten().dense(10)
-    }
-    fn show(outcomes) {
-        for o in outcomes {
-            print(`${o.trial}: ${o.accuracy} ${o.reward} ${o.cached} ${o.failure?.kind}`);
-        }
-    }
-    let data = dataset("digits", #{ train: 200, validation: 100 });
-    let manager = NetworkManager(data, #{ epochs: 2, batch_size: 64 });
-    let controller = Controller(1, space, #{ batch_size: 4 });
-    for batch in trials(10, 4) {
-        let drawn = batch.map(|n| controller.get_action());
-        let outcomes = manager.get_rewards(model, drawn);
-        show(outcomes);
-        for i in 0..batch.len {
-            controller.store_rollout(drawn[i], outcomes[i].reward);
-            controller.train_step();
-        }
-    }
-    let wild = input([1, 8, 8]);
-    for i in 0..8 { wild = wild * wild; }
-    let mild = input([1, 8, 8]).conv2d(16, 5).relu().flatten();
-    let nets = [mild.dense(10), wild.flatten().dense(10), mild.relu().dense(10), mild.dense(10), wild.flatten().dense(10)];
-    show(manager.evaluate(nets));
-    manager.set_reward(|o| study.trials.len + o.accuracy);
-    show(manager.evaluate([input([1, 8, 8]).flatten().dense(10), nets[2]]));
-    print(`moving: ${manager.moving_accuracy}`);
-    print(`best: ${study.best.trial}`);
-"#;
-
-/// JSON without what was measured by the clock.
-fn timeless(mut json: Json) -> Json {
-    match &mut json {
-        Json::Object(fields) => {
-            fields.remove("seconds");
-            fields
-                .values_mut()
-                .for_each(|field| *field = timeless(field.take()));
-        }
-        Json::Array(items) => items
-            .iter_mut()
-            .for_each(|item| *item = timeless(item.take())),
-        _ => {}
-    }
-    json
-}
-
-#[test]
-fn a_study_is_the_same_for_any_number_of_workers() {
-    let run = |workers| {
-        let place = Place::new();
-        place.write("search.rhai", SIDE_BY_SIDE);
-        let ran = place.run(&["search.rhai", "--out", "run", "--workers", workers]);
-        ran.succeeded();
-        Run { place, ran }
-    };
-    let (one, three) = (run("1"), run("3"));
-    assert_eq!(three.ran.stdout, one.ran.stdout);
-    let trials = |run: &Run| run.trials().into_iter().map(timeless).collect::<Vec<_>>();
-    assert_eq!(trials(&three), trials(&one));
-    for file in [
-        "train_history.csv",
-        "best.safetensors",
-        "controller.safetensors",
-    ] {
-        let bytes = |run: &Run| fs::read(run.place.path("run").join(file)).unwrap();
-        assert!(bytes(&three) == bytes(&one), "{file} differs");
-    }
-
-    let trials = trials(&one);
-    assert_eq!(trials.len(), 17);
-    let kinds = |range: std::ops::Range<usize>| -> Vec<_> {
-        let kind = |trial: &Json| {
-            trial["outcome"]["failure"]["kind"]
-                .as_str()
-                .map(String::from)
-        };
-        trials[range].iter().map(kind).collect()
-    };
-    let nan = || Some("nan".to_string());
-    assert_eq!(kinds(10..15), [None, nan(), None, None, nan()]);
-    assert!(kinds(0..10).contains(&Some("invalid".into())), "kernel 9");
-    let cached: Vec<_> = trials[10..].iter().map(|t| t["cached"].clone()).collect();
-    // A twin is trained once, even where it fails.
-    assert_eq!(cached, [false, false, false, true, true, false, true]);
-    assert_eq!(
-        one.ran.line("best:"),
-        "17",
-        "the reward counts the trials before"
-    );
-}
-
-#[test]
-fn recipes_find_the_same_in_batches_of_any_size() {
-    let run = |batch| {
-        let script = format!(
-            r#"
-            import "nas/random" as random;
-            let manager = NetworkManager(data, #{{ epochs: 1 }});
-            random::search(space, manager, model, #{{ layers: 1, trials: 5, batch: {batch} }});
-            "#
-        );
-        let run = Run::text(&with_digits(&script));
-        run.ran.succeeded();
-        run.place.read("run/train_history.csv")
-    };
-    let one = run(1);
-    assert_eq!(one.lines().count(), 6);
-    assert_eq!(run(2), one);
-    assert_eq!(run(100), one);
-}
-
-#[test]
-fn ctrl_c_keeps_every_child_that_had_ended() {
-    let place = Place::new();
-    place.write(
-        "search.rhai",
-        r#"
-        let quick = |filters| input([1, 8, 8]).conv2d(filters, 3).flatten().dense(10);
-        let endless = input([1, 8, 8]).conv2d(256, 5).conv2d(256, 5).conv2d(256, 5).flatten().dense(10);
-        let data = dataset("digits", #{ train: 1_000, validation: 100 });
-        let manager = NetworkManager(data, #{ epochs: 50, batch_size: 100, learning_rate: 1e-5 });
-        manager.set_reward(|o| o.accuracy);
-        manager.evaluate([quick.call(2), endless, quick.call(4), quick.call(2), endless.relu()]);
-        "#,
-    );
-    let started = Instant::now();
-    let child = place
-        .command(&["search.rhai", "--out", "run", "--workers", "2"])
-        .spawn()
-        .unwrap();
-    let journal = place.path("run/trials.jsonl");
-    let lines = || fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
-    while lines() < 1 {
-        assert!(started.elapsed() < Duration::from_secs(120), "no trial");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    // The third network is like the first, and starts when that has ended.
-    std::thread::sleep(3 * started.elapsed() + Duration::from_secs(1));
-    let kill = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    let ran = place.ran(&child.wait_with_output().unwrap());
-    assert_eq!(ran.code, Some(130), "{}\n{}", ran.stdout, ran.stderr);
-    let trials = trials(&place);
-    let number = |trial: &Json| trial["number"].as_u64();
-    assert_eq!(
-        trials.iter().map(number).collect::<Vec<_>>(),
-        [Some(1), Some(2), Some(3)]
-    );
-    let params = |trial: &Json| trial["outcome"]["params"].as_u64();
-    let dense = |filters: u64| Some(filters * 10 + (filters * 64 + 1) * 10);
-    assert_eq!(
-        trials.iter().map(params).collect::<Vec<_>>(),
-        [dense(2), dense(4), dense(2)],
-        "the first, then what had ended behind the second"
-    );
-    assert!(trials.iter().all(|trial| trial["score"].is_number()));
-    assert!(ran.stdout.contains("best of 3 trials"), "{}", ran.stdout);
-}
-
-/// Serves `body` once at a loopback address, announced as `length` bytes; returns the address.
-fn serve(body: &'static [u8], length: usize) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let request = BufReader::new(stream.try_clone().unwrap()).lines();
-        request.map_while(Result::ok).find(String::is_empty);
-        let head =
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(body).unwrap();
-    });
-    format!("http://{address}/cifar-10-binary.tar.gz")
-}
-
-#[test]
-fn a_download_with_the_wrong_content_is_refused_and_removed() {
-    let body = b"this is not the archive that was published";
-    let url = serve(body, body.len());
-    let place = Place::new();
-    let ran = place.run(&[
-        "data",
-        "fetch",
-        "cifar10",
-        "--data-dir",
-        "data",
-        "--url",
-        &url,
-    ]);
-    assert_eq!(
-        (ran.code, ran.stderr.lines().count()),
-        (Some(1), 1),
-        "{}",
-        ran.stderr
-    );
-    let opening = format!("error: cannot download {url}: expected SHA-256 ");
-    assert!(ran.stderr.starts_with(&opening), "{}", ran.stderr);
-    assert!(
-        ran.stderr.ends_with("; the download was removed"),
-        "{}",
-        ran.stderr
-    );
-    assert_eq!(
-        fs::read_dir(place.path("data")).unwrap().count(),
-        0,
-        "nothing is left"
-    );
-}
-
-#[test]
-fn a_download_that_was_cut_keeps_what_it_has() {
-    let body = b"the first part";
-    let url = serve(body, 1000);
-    let place = Place::new();
-    let ran = place.run(&[
-        "data",
-        "fetch",
-        "cifar10",
-        "--data-dir",
-        "data",
-        "--url",
-        &url,
-    ]);
-    assert_eq!(
-        (ran.code, ran.stderr.lines().count()),
-        (Some(1), 1),
-        "{}",
-        ran.stderr
-    );
-    assert!(
-        ran.stderr
-            .contains(" after 14 of 1000 bytes; they are kept"),
-        "{}",
-        ran.stderr
-    );
-    let kept: Vec<_> = fs::read_dir(place.path("data")).unwrap().collect();
-    assert_eq!(kept.len(), 1);
-    assert_eq!(fs::read(kept[0].as_ref().unwrap().path()).unwrap(), body);
 }

@@ -1,9 +1,10 @@
 //! The operations of a child on the CPU, as an extension of Burn's flex backend: activations stay
-//! channels-last between them, and memory is reused from step to step (`buffers`). Knows tensors and autodiff, not
-//! networks.
+//! channels-last between them, and memory is reused from step to step (`buffers`). Knows tensors and
+//! autodiff, not networks.
 //!
 //! - [`cpu`]: the arithmetic, on slices.
 //! - [`flex`]: a [`Kernel`] and its gradients on flex's tensors.
+//! - [`layout`]: the tensors, as kernels read and write them.
 //! - [`extension`]: the door from Burn, and autodiff.
 //!
 //! A tensor of images has the shape `[batch, channels, height, width]` all the same, as everywhere in
@@ -18,6 +19,7 @@ pub(super) mod cpu;
 mod display;
 mod extension;
 mod flex;
+mod layout;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -75,10 +77,15 @@ pub fn instruction_set() -> &'static str {
 /// Runs `work` without the kernels on this thread: Burn's own operations compute all children, as
 /// they do on other devices. For comparisons.
 pub fn with_burn_operations<R>(work: impl FnOnce() -> R) -> R {
-    let before = OFF.replace(true);
-    let result = work();
-    OFF.set(before);
-    result
+    /// Restores what was before, also when `work` panics.
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            OFF.set(self.0);
+        }
+    }
+    let _before = Before(OFF.replace(true));
+    work()
 }
 
 /// Lets go of the memory that was kept on this thread from step to step.

@@ -4,6 +4,7 @@ use super::*;
 use crate::child::kernels::Act;
 use crate::child::ops::{self, Values};
 use crate::child::parameters::Running;
+use crate::child::windows;
 use crate::child::{Child, loss::cross_entropy, parameters};
 use crate::network::{
     BatchNorm, Conv2d, DropPath, DropSchedule, Interpolation, Op, Padding, Pool2d, Sides,
@@ -150,7 +151,7 @@ proptest! {
             weight: burn::module::Param::from_data(TensorData::new(weight.clone(), [4, 2 / groups, kernel[0], kernel[1]]), &device()),
             bias: Some(burn::module::Param::from_data(TensorData::new(bias.clone(), [4]), &device())),
         };
-        let found = ops::conv2d(image(x.clone(), shape, &device()), &weights, &conv, Act::Identity);
+        let found = windows::conv2d(image(x.clone(), shape, &device()), &weights, &conv, Act::Identity);
         assert_close(&host(found), &naive_conv(&x, shape, &weight, &bias, &conv), 1e-4);
     }
 
@@ -164,9 +165,9 @@ proptest! {
         let x: Vec<f32> = noise(shape.iter().product(), seed).iter().map(|v| v - 2.0).collect();
         let images = image(x.clone(), shape, &device());
         let maximum = naive_pool(&x, shape, &pool, |seen| seen.iter().copied().fold(f32::MIN, f32::max));
-        assert_close(&host(ops::max_pool2d(images.clone(), &pool)), &maximum, 0.0);
+        assert_close(&host(windows::max_pool2d(images.clone(), &pool)), &maximum, 0.0);
         let average = naive_pool(&x, shape, &pool, |seen| seen.iter().sum::<f32>() / seen.len() as f32);
-        assert_close(&host(ops::avg_pool2d(images, &pool)), &average, 1e-5);
+        assert_close(&host(windows::avg_pool2d(images, &pool)), &average, 1e-5);
     }
 }
 
@@ -272,8 +273,8 @@ fn what_the_canonical_form_leaves_out_changes_no_value() {
             stride: [1, 1],
             padding,
         };
-        same(ops::max_pool2d(x(), &pool));
-        same(ops::avg_pool2d(x(), &pool));
+        same(windows::max_pool2d(x(), &pool));
+        same(windows::avg_pool2d(x(), &pool));
     }
     for mode in [Interpolation::Nearest, Interpolation::Bilinear] {
         same(ops::resize(x(), [5, 4], mode));

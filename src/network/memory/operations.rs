@@ -138,7 +138,7 @@ impl Tape {
     /// A larger tensor around `x`, of `elements` elements: its gradient is a part of the output's.
     pub fn pad(&mut self, x: Value, elements: u64) -> Value {
         let input = (x.node, x.tracked);
-        let output = self.ledger.zeros(elements);
+        let output = self.ledger.array(elements);
         let inside = x.array.elements();
         drop(x.array.in_order());
         self.unary(input, output, move |grad| grad.view(inside))
