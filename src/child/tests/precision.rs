@@ -101,7 +101,7 @@ pub(super) fn step(network: &Network, precision: Precision) -> Step {
 }
 
 /// The length of the difference, as a share of the length of `b`.
-pub(super) fn apart(a: &[f32], b: &[f32]) -> f32 {
+fn apart(a: &[f32], b: &[f32]) -> f32 {
     let length = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
     length(&mut a.iter().zip(b).map(|(a, b)| a - b)) / length(&mut b.iter().copied())
 }
