@@ -112,6 +112,38 @@ pub enum Error {
         /// The system's own error.
         source: std::io::Error,
     },
+    /// A store of studies that cannot be used, or refused something for good.
+    #[error("store {store}: {reason}")]
+    Store {
+        /// The store's address, without secrets.
+        store: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A study that another living process works on.
+    #[error("study '{study}' is in use: {holder}")]
+    Busy {
+        /// The study's name.
+        study: String,
+        /// Who has it, and what can be done.
+        holder: String,
+    },
+    /// A study that another process has taken over meanwhile.
+    #[error("study '{study}' was taken over by another process; this one stops")]
+    Taken {
+        /// The study's name.
+        study: String,
+    },
+    /// A script that asks for something else than what its study recorded.
+    #[error("diverged at {place}: recorded {recorded}, asked {asked}")]
+    Diverged {
+        /// Where, such as "trial 7".
+        place: String,
+        /// What the study has there.
+        recorded: String,
+        /// What the script asks now.
+        asked: String,
+    },
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -175,6 +207,10 @@ impl Error {
             Self::Download { .. } => "download",
             Self::Snapshot { .. } => "snapshot",
             Self::Io { .. } => "io",
+            Self::Store { .. } => "store",
+            Self::Busy { .. } => "busy",
+            Self::Taken { .. } => "taken",
+            Self::Diverged { .. } => "diverged",
             Self::Interrupted => "interrupted",
         }
     }

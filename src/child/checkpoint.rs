@@ -52,6 +52,11 @@ impl Checkpoint {
         self.about.child
     }
 
+    /// The weights of the best epoch, those that an evaluation of so many epochs comes to.
+    pub fn weights(&self) -> &Weights {
+        self.best.as_ref().unwrap_or(&self.last)
+    }
+
     /// Whether the training of `evaluation` can start here, so that it ends as if it had been trained
     /// without a break.
     ///

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use burn::tensor::Device;
 
-use super::{Checkpoints, Crew};
+use super::{Crew, Files};
 use crate::child::{self, Control, Score, Trained, Weights};
 use crate::data::Dataset;
 use crate::error::Result;
@@ -22,20 +22,23 @@ pub struct Jobs {
     pub data: Dataset,
     /// The longest time that each may train; `None`: as long as it takes.
     pub timeout: Option<Duration>,
-    /// Where each starts, if it can, and leaves a checkpoint; `None`: all start anew.
-    pub checkpoints: Option<Arc<Checkpoints>>,
+    /// Where each leaves its weights; `None`: they are only handed back.
+    pub files: Option<Arc<Files>>,
+    /// Whether each starts from its child's checkpoint in the files, if it can, and leaves one.
+    pub checkpoints: bool,
     /// Set when the rest is not wanted any more: no further child is started.
     pub withdrawn: Arc<AtomicBool>,
 }
 
 impl Jobs {
-    /// Jobs that are wanted, without checkpoints.
+    /// Jobs that are wanted, without files.
     pub fn new(asked: Vec<Evaluation>, data: Dataset, timeout: Option<Duration>) -> Self {
         Self {
             asked,
             data,
             timeout,
-            checkpoints: None,
+            files: None,
+            checkpoints: false,
             withdrawn: Arc::default(),
         }
     }
@@ -109,15 +112,22 @@ impl InProcess {
 
     /// Trains one child, from its checkpoint on where there is one that fits.
     fn train(&self, asked: &Evaluation, jobs: &Jobs, control: &Control) -> Result<Trained> {
-        let Some(checkpoints) = &jobs.checkpoints else {
+        let Some(files) = &jobs.files else {
             return child::train(asked, &jobs.data, &self.device, control);
         };
-        let kept = checkpoints.get(&asked.child_digest());
+        if !jobs.checkpoints {
+            let trained = child::train(asked, &jobs.data, &self.device, control)?;
+            if let Some(weights) = &trained.weights {
+                files.keep_weights(asked, weights)?;
+            }
+            return Ok(trained);
+        }
+        let kept = files.checkpoint(asked);
         let start = kept.as_deref().filter(|kept| kept.check(asked).is_ok());
         let (trained, end) = child::train_from(asked, start, &jobs.data, &self.device, control)?;
         let done = kept.map_or(0, |kept| kept.epochs());
         if let Some(end) = end.filter(|end| end.epochs() > done) {
-            checkpoints.keep(end)?;
+            files.keep_checkpoint(end)?;
         }
         Ok(trained)
     }

@@ -2,10 +2,10 @@
 //! training it, and shapes the reward. Knows nothing of scripts, nor of where a child is trained.
 
 mod answers;
-mod checkpoints;
 mod config;
 mod crew;
 mod executor;
+mod files;
 mod limits;
 mod reward;
 
@@ -13,10 +13,10 @@ mod reward;
 mod tests;
 
 pub use answers::{Answers, Candidate, Evaluated};
-pub use checkpoints::Checkpoints;
 pub use config::{ClipRewards, ManagerConfig};
 pub use crew::{Crew, Workers};
 pub use executor::{Ended, Executor, Follow, InProcess, Jobs};
+pub use files::Files;
 pub use reward::RewardShaper;
 
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ pub struct NetworkManager {
     shaper: RewardShaper,
     study: Arc<Mutex<Study>>,
     executor: Arc<dyn Executor>,
-    checkpoints: Option<Arc<Checkpoints>>,
+    files: Option<Arc<Files>>,
     /// See [`best`](Self::best); what [`test`](Self::test) is asked for most.
     best: Option<Arc<(Network, Weights)>>,
 }
@@ -67,9 +67,9 @@ impl NetworkManager {
     ) -> Result<Self> {
         training.validate()?;
         config.validate()?;
-        let kept = |_| Arc::new(Checkpoints::of(&study.lock()));
+        let files = config.checkpoints.then(|| Files::Memory(Mutex::default()));
         Ok(Self {
-            checkpoints: config.checkpoints.then_some(()).map(kept),
+            files: files.map(Arc::new),
             shaper: RewardShaper::new(config.acc_beta, config.clip_rewards.bound()),
             data,
             training,
@@ -171,7 +171,8 @@ impl NetworkManager {
 
     fn jobs(&self, asked: Vec<Evaluation>, timeout: Option<Duration>) -> Jobs {
         Jobs {
-            checkpoints: self.checkpoints.clone(),
+            files: self.files.clone(),
+            checkpoints: self.config.checkpoints,
             ..Jobs::new(asked, self.data.clone(), timeout)
         }
     }

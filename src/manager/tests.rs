@@ -366,7 +366,7 @@ fn a_checkpoint_that_cannot_be_kept_is_the_error_of_its_child() {
         epochs: 1,
         ..TrainingConfig::default()
     });
-    manager.checkpoints = Some(Arc::new(Checkpoints::Folder(file)));
+    manager.files = Some(Arc::new(Files::Folder(file)));
     let asked = [2, 3, 2].map(|f| candidate(classifier(f))).into();
     let answers: Vec<_> = manager.evaluate(asked).unwrap().collect();
     assert!(matches!(answers[0], Err(Error::Io { .. })));

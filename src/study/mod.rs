@@ -3,6 +3,7 @@
 
 mod folder;
 mod journal;
+pub mod store;
 
 pub use folder::RunFolder;
 pub use journal::{JOURNAL_FILE, Journal};
