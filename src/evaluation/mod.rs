@@ -61,6 +61,12 @@ impl Evaluation {
         })
     }
 
+    /// The whole question as JSON.
+    pub fn to_json(&self) -> String {
+        // A struct of strings, numbers and lists with string keys always is JSON.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     fn digest_with(&self, training: &TrainingConfig) -> Digest {
         #[derive(serde::Serialize)]
         struct Key<'a> {

@@ -18,6 +18,7 @@ mod ops;
 mod options;
 mod outcome;
 mod params;
+mod settle;
 mod space;
 mod study;
 
