@@ -8,6 +8,7 @@ mod executor;
 mod files;
 mod limits;
 mod reward;
+mod table;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ pub use crew::{Crew, Workers};
 pub use executor::{Ended, Executor, Follow, InProcess, Jobs};
 pub use files::Files;
 pub use reward::RewardShaper;
+pub use table::{Answer, BenchmarkTable, Columns, Seconds, TableOptions};
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
