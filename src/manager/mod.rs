@@ -11,6 +11,7 @@ mod limits;
 mod pending;
 mod record;
 mod reward;
+mod table;
 
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use files::Files;
 pub use pending::Pending;
 pub use record::{BEST_TRIAL_FILE, BEST_WEIGHTS_FILE};
 pub use reward::RewardShaper;
+pub use table::{Answer, BenchmarkTable, Columns, Seconds, TableOptions};
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
