@@ -26,6 +26,8 @@ pub struct Jobs {
     pub files: Option<Arc<Files>>,
     /// Whether each starts from its child's checkpoint in the files, if it can, and leaves one.
     pub checkpoints: bool,
+    /// See [`Control::floor`]. Default empty.
+    pub floor: Arc<[f64]>,
     /// Set when the rest is not wanted any more: no further child is started.
     pub withdrawn: Arc<AtomicBool>,
 }
@@ -39,6 +41,7 @@ impl Jobs {
             timeout,
             files: None,
             checkpoints: false,
+            floor: Arc::default(),
             withdrawn: Arc::default(),
         }
     }
@@ -100,6 +103,7 @@ impl InProcess {
             let control = Control {
                 deadline: jobs.timeout,
                 cancelled: &self.interrupted,
+                floor: &jobs.floor,
                 on_epoch: &*on_epoch,
             };
             let trained = self.train(asked, jobs, &control);
@@ -117,7 +121,11 @@ impl InProcess {
         };
         if !jobs.checkpoints {
             let trained = child::train(asked, &jobs.data, &self.device, control)?;
-            if let Some(weights) = &trained.weights {
+            if let Some(weights) = trained
+                .weights
+                .as_ref()
+                .filter(|_| trained.outcome.is_final())
+            {
                 files.keep_weights(asked, weights)?;
             }
             return Ok(trained);
