@@ -27,6 +27,8 @@ pub struct Jobs {
     pub files: Option<Arc<Files>>,
     /// Whether each starts from its child's checkpoint in the files, if it can, and leaves one.
     pub checkpoints: bool,
+    /// See [`Control::floor`]. Default empty.
+    pub floor: Arc<[f64]>,
     /// Set when the rest is not wanted any more: no further child is started.
     pub withdrawn: Arc<AtomicBool>,
 }
@@ -40,6 +42,7 @@ impl Jobs {
             timeout,
             files: None,
             checkpoints: false,
+            floor: Arc::default(),
             withdrawn: Arc::default(),
         }
     }
@@ -100,6 +103,7 @@ impl InProcess {
             let Some(asked) = jobs.asked.get(job) else {
                 return;
             };
+<<<<<<< HEAD
             if jobs.withdrawn.load(Ordering::Relaxed) {
                 return;
             }
@@ -111,6 +115,14 @@ impl InProcess {
             let (trained, left) = match trained {
                 Ok((trained, left)) => (Ok(trained), left),
                 Err(error) => (Err(error), None),
+=======
+            let on_epoch = (self.follow)(asked.training.epochs);
+            let control = Control {
+                deadline: jobs.timeout,
+                cancelled: &self.interrupted,
+                floor: &jobs.floor,
+                on_epoch: &*on_epoch,
+>>>>>>> stops
             };
             let stopped = trained.is_err();
             if ended.send(Ended { job, trained, left }).is_err() || stopped {
@@ -147,9 +159,20 @@ impl InProcess {
         };
         if !jobs.checkpoints {
             let trained = child::train(asked, &jobs.data, &self.device, control)?;
+<<<<<<< HEAD
             let left = trained.weights.as_ref();
             let left = left.map(|weights| files.keep_weights(asked, weights));
             return Ok((trained, left.transpose()?.flatten()));
+=======
+            if let Some(weights) = trained
+                .weights
+                .as_ref()
+                .filter(|_| trained.outcome.is_final())
+            {
+                files.keep_weights(asked, weights)?;
+            }
+            return Ok(trained);
+>>>>>>> stops
         }
         let kept = files.checkpoint(asked);
         let start = kept.as_deref().filter(|kept| kept.check(asked).is_ok());

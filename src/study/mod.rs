@@ -265,8 +265,7 @@ impl Study {
         }))
     }
 
-    /// Keeps the outcome of `asked`, so that it is never paid for again. A failure
-    /// may be of the moment (a time-out), so it is not kept.
+    /// Keeps the outcome of `asked`, so that it is never paid for again, if it [is final](Outcome::is_final).
     ///
     /// # Errors
     /// [`Error::Store`](crate::Error::Store).
@@ -276,7 +275,7 @@ impl Study {
         outcome: &Outcome,
         weights: Option<String>,
     ) -> Result<()> {
-        if outcome.failure.is_some() {
+        if !outcome.is_final() {
             return Ok(());
         }
         let digest = asked.digest();
