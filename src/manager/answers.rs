@@ -58,24 +58,28 @@ impl Answers {
     pub(super) fn start(
         places: Vec<Place>,
         jobs: Jobs,
-        executor: Option<&dyn Executor>,
+        executor: &dyn Executor,
         study: Arc<Mutex<Study>>,
     ) -> Result<Self> {
-        let asked = jobs.asked.clone();
-        let withdrawn = jobs.withdrawn.clone();
-        let receiver = match executor.filter(|_| !asked.is_empty()) {
-            Some(executor) => executor.start(jobs)?,
-            None => mpsc::channel().1,
-        };
-        Ok(Self {
+        let mut answers = Self::known(places, study);
+        answers.ended = jobs.asked.iter().map(|_| None).collect();
+        answers.asked = jobs.asked.clone();
+        answers.withdrawn = jobs.withdrawn.clone();
+        answers.receiver = executor.start(jobs)?;
+        Ok(answers)
+    }
+
+    /// Answers that need no child.
+    pub(super) fn known(places: Vec<Place>, study: Arc<Mutex<Study>>) -> Self {
+        Self {
             places: places.into_iter(),
-            ended: asked.iter().map(|_| None).collect(),
-            asked,
-            receiver,
-            withdrawn,
+            asked: Vec::new(),
+            ended: Vec::new(),
+            receiver: mpsc::channel().1,
+            withdrawn: Arc::default(),
             stopped: false,
             study,
-        })
+        }
     }
 
     /// The flag that, once set, starts no further child of the call.

@@ -4,10 +4,10 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use crate::child::Weights;
-use crate::evaluation::{Evaluation, Outcome};
+use crate::evaluation::{Evaluation, Failure, Outcome};
 use crate::network::{Digest, Network};
 use crate::space::Actions;
-use crate::study::{Attempt, Trial};
+use crate::study::{Attempt, Question, Trial};
 
 /// What is to be evaluated.
 #[derive(Clone)]
@@ -70,6 +70,8 @@ pub struct Evaluated {
     pub(super) asked: Option<Evaluation>,
     /// What came back.
     pub outcome: Outcome,
+    /// What trials are ranked by, where it is not the accuracy.
+    pub(super) score: Option<f64>,
     pub(super) cached: bool,
     pub(super) weights: Option<Weights>,
     pub(super) attempts: Vec<Attempt>,
@@ -78,6 +80,47 @@ pub struct Evaluated {
 }
 
 impl Evaluated {
+    /// The answer to the question `ask`, before anything is known.
+    pub(super) fn new(ask: u64, candidate: Candidate) -> Self {
+        Self {
+            ask,
+            candidate,
+            digest: None,
+            asked: None,
+            outcome: Outcome::default(),
+            score: None,
+            cached: false,
+            weights: None,
+            attempts: Vec::new(),
+            recorded: None,
+        }
+    }
+
+    /// What is compared with the record of a study.
+    pub(super) fn question(&self) -> Question<'_> {
+        Question {
+            ask: self.ask,
+            actions: self.candidate.actions.as_ref(),
+            digest: self.digest,
+            evaluation: self.asked.as_ref(),
+            row: self.row(),
+        }
+    }
+
+    /// The key of the row of a table that is asked.
+    pub(super) fn row(&self) -> Option<&str> {
+        match &self.candidate.subject {
+            Subject::Row(key) => Some(key),
+            Subject::Network(_) => None,
+        }
+    }
+
+    /// This answer as the failure `failure`.
+    pub(super) fn failed(mut self, failure: Failure) -> Self {
+        self.outcome.failure = Some(failure);
+        self
+    }
+
     /// How often it was tried before and failed.
     pub fn attempts(&self) -> usize {
         self.attempts.len()
@@ -92,6 +135,7 @@ impl Evaluated {
             Some(attempt) => self.outcome = attempt.outcome.clone(),
             None => {
                 self.outcome = recorded.outcome.clone();
+                self.score = recorded.score.filter(|_| recorded.row.is_some());
                 self.cached = recorded.cached;
             }
         }

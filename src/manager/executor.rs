@@ -103,7 +103,6 @@ impl InProcess {
             let Some(asked) = jobs.asked.get(job) else {
                 return;
             };
-<<<<<<< HEAD
             if jobs.withdrawn.load(Ordering::Relaxed) {
                 return;
             }
@@ -115,14 +114,6 @@ impl InProcess {
             let (trained, left) = match trained {
                 Ok((trained, left)) => (Ok(trained), left),
                 Err(error) => (Err(error), None),
-=======
-            let on_epoch = (self.follow)(asked.training.epochs);
-            let control = Control {
-                deadline: jobs.timeout,
-                cancelled: &self.interrupted,
-                floor: &jobs.floor,
-                on_epoch: &*on_epoch,
->>>>>>> stops
             };
             let stopped = trained.is_err();
             if ended.send(Ended { job, trained, left }).is_err() || stopped {
@@ -140,6 +131,7 @@ impl InProcess {
         let control = Control {
             deadline: jobs.timeout,
             cancelled: &self.interrupted,
+            floor: &jobs.floor,
             on_epoch: &*on_epoch,
         };
         self.train(asked, jobs, &control)
@@ -159,20 +151,9 @@ impl InProcess {
         };
         if !jobs.checkpoints {
             let trained = child::train(asked, &jobs.data, &self.device, control)?;
-<<<<<<< HEAD
-            let left = trained.weights.as_ref();
+            let left = trained.weights.as_ref().filter(|_| trained.outcome.is_final());
             let left = left.map(|weights| files.keep_weights(asked, weights));
             return Ok((trained, left.transpose()?.flatten()));
-=======
-            if let Some(weights) = trained
-                .weights
-                .as_ref()
-                .filter(|_| trained.outcome.is_final())
-            {
-                files.keep_weights(asked, weights)?;
-            }
-            return Ok(trained);
->>>>>>> stops
         }
         let kept = files.checkpoint(asked);
         let start = kept.as_deref().filter(|kept| kept.check(asked).is_ok());

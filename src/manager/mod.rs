@@ -38,25 +38,39 @@ use self::answers::{Part, Place, lost};
 use crate::child::{Trained, Weights};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::evaluation::{
-    DataKey, Evaluation, Failure, FailureKind, Outcome, TrainingConfig, median,
-};
+use crate::evaluation::{DataKey, Evaluation, Failure, FailureKind, TrainingConfig, median};
 use crate::network::{Digest, Network};
 use crate::seed::Seed;
-use crate::study::{Attempt, Decisions, Question, Study};
+use crate::study::{Attempt, Study};
 
-/// Answers evaluations on one data set under one set of training settings.
+/// Answers evaluations: on one data set under one set of training settings, or from a table.
 pub struct NetworkManager {
-    data: Dataset,
-    training: TrainingConfig,
+    source: Source,
     config: ManagerConfig,
     shaper: RewardShaper,
     study: Arc<Mutex<Study>>,
-    executor: Arc<dyn Executor>,
-    files: Option<Arc<Files>>,
     pending: Pending,
     /// See [`best`](Self::best); what [`test`](Self::test) is asked for most.
     best: Option<Arc<(Network, Weights)>>,
+}
+
+/// Where answers come from.
+enum Source {
+    Training(Training),
+    Table(Arc<BenchmarkTable>),
+}
+
+/// What children are trained on and by.
+pub struct Training {
+    /// The data set.
+    pub data: Dataset,
+    /// How a child learns.
+    pub config: TrainingConfig,
+    /// What trains.
+    pub executor: Arc<dyn Executor>,
+    /// Where children leave their weights; `None`: they are only at hand, and checkpoints, if asked for, are kept in
+    /// memory.
+    pub files: Option<Arc<Files>>,
 }
 
 /// What is still to be trained for the candidates of one call; what is asked twice is one job.
@@ -77,68 +91,73 @@ impl Needed {
 }
 
 impl NetworkManager {
-    /// Creates a manager that records in `study` and trains with `executor`. Children leave their weights in
-    /// `files`; without files they are only at hand, and checkpoints, if asked for, are kept in memory.
+    /// Creates a manager that records in `study` and trains as `training` says.
     ///
     /// # Errors
     /// [`Error::Invalid`] where an option's value is out of range.
     pub fn new(
-        data: Dataset,
-        training: TrainingConfig,
+        mut training: Training,
         config: ManagerConfig,
         study: Arc<Mutex<Study>>,
-        executor: Arc<dyn Executor>,
-        files: Option<Arc<Files>>,
     ) -> Result<Self> {
-        training.validate()?;
+        training.config.validate()?;
+        if training.files.is_none() && config.checkpoints == Some(true) {
+            training.files = Some(Arc::new(Files::Memory(Mutex::default())));
+        }
+        Self::on(Source::Training(training), config, study)
+    }
+
+    /// Creates a manager that answers from `table`, without training anything.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of_table(
+        table: Arc<BenchmarkTable>,
+        config: ManagerConfig,
+        study: Arc<Mutex<Study>>,
+    ) -> Result<Self> {
+        Self::on(Source::Table(table), config, study)
+    }
+
+    fn on(source: Source, config: ManagerConfig, study: Arc<Mutex<Study>>) -> Result<Self> {
         config.validate()?;
-        let memory = || {
-            let wanted = config.checkpoints == Some(true);
-            wanted.then(|| Arc::new(Files::Memory(Mutex::default())))
-        };
         Ok(Self {
-            files: files.or_else(memory),
             shaper: RewardShaper::new(config.acc_beta, config.clip_rewards.bound()),
-            data,
-            training,
+            source,
             config,
             study,
-            executor,
             pending: Pending::default(),
             best: None,
         })
     }
 
-    /// The data set.
-    pub fn data(&self) -> &Dataset {
-        &self.data
+    /// What children are trained on and by.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where a table answers, and nothing is trained.
+    pub fn training(&self) -> Result<&Training> {
+        match &self.source {
+            Source::Training(training) => Ok(training),
+            Source::Table(table) => {
+                let found = format!("the benchmark table '{}'", table.name());
+                let expected = "a NetworkManager on a data set, which trains networks";
+                Err(Error::invalid("manager", expected, found))
+            }
+        }
     }
 
-    /// The training settings.
-    pub fn training(&self) -> &TrainingConfig {
-        &self.training
+    /// The table that answers, if one does.
+    pub fn table(&self) -> Option<&Arc<BenchmarkTable>> {
+        match &self.source {
+            Source::Training(_) => None,
+            Source::Table(table) => Some(table),
+        }
     }
 
     /// The moving average of accuracies that rewards are measured against; `None` before the
     /// first success.
     pub fn moving_accuracy(&self) -> Option<f64> {
         self.shaper.moving_accuracy()
-    }
-
-    /// What is asked when `network` is evaluated, over so many `epochs` or the manager's.
-    fn question(&self, network: &Network, epochs: Option<NonZero<usize>>) -> Evaluation {
-        let mut training = self.training.clone();
-        training.epochs = epochs.map_or(training.epochs, NonZero::get);
-        Evaluation {
-            network: network.clone(),
-            data: DataKey {
-                name: self.data.name().into(),
-                split: self.data.split_key(),
-                content: self.data.content_hash().into(),
-            },
-            training,
-            seed: child_seed(&self.study.lock(), 0),
-        }
     }
 
     /// Answers for `candidates`: from the study, where they were evaluated before, else by training
@@ -234,76 +253,89 @@ impl NetworkManager {
         Ok(evaluated)
     }
 
+    /// From how many seeds a candidate is evaluated.
+    fn repeats(&self, terms: Terms) -> usize {
+        terms.repeats.or(self.config.repeats).map_or(1, NonZero::get)
+    }
+
     /// What is known of `candidate`, and what is still needed for it.
     fn place(&self, candidate: Candidate, needed: &mut Needed) -> Result<Place> {
         let mut study = self.study.lock();
-        let mut evaluated = Evaluated {
-            ask: study.next_ask(),
-            digest: None,
-            asked: None,
-            outcome: Outcome::default(),
-            cached: false,
-            weights: None,
-            attempts: Vec::new(),
-            recorded: None,
-            candidate,
-        };
-        drop(study);
-        let terms = evaluated.candidate.terms;
-        let Subject::Network(network) = &evaluated.candidate.subject;
-        if let Ok(network) = network {
-            let asked = self.question(network, terms.epochs);
-            evaluated.digest = Some(asked.digest());
-            evaluated.asked = Some(asked);
-        }
-        let network = network.clone();
-
-        study = self.study.lock();
-        let decisions = evaluated.candidate.actions.as_ref().map(Decisions::from);
-        let recorded = study.recall(&Question {
-            ask: evaluated.ask,
-            actions: decisions.as_ref(),
-            digest: evaluated.digest,
-            evaluation: evaluated.asked.as_ref(),
-            row: None,
-        })?;
-        if recorded.is_some() {
-            evaluated.recorded = recorded.map(Box::new);
+        let mut evaluated = Evaluated::new(study.next_ask(), candidate);
+        let seeds = (0..self.repeats(evaluated.candidate.terms)).map(|n| child_seed(&study, n));
+        let seeds: Vec<Seed> = seeds.collect();
+        let refused = self.ask(&mut evaluated, seeds[0])?;
+        if let Some(recorded) = study.recall(&evaluated.question())? {
+            evaluated.recorded = Some(Box::new(recorded));
             evaluated.recall();
             return Ok(Place::known(evaluated));
         }
-        let fail = |mut evaluated: Evaluated, failure| {
-            evaluated.outcome.failure = Some(failure);
-            Ok(Place::known(evaluated))
-        };
-        let (network, asked) = match (network, &evaluated.asked) {
-            (Ok(network), Some(asked)) => (network, asked),
-            (Err(message), _) => {
-                return fail(evaluated, Failure::new(FailureKind::Invalid, message));
-            }
-            (Ok(_), None) => return fail(evaluated, Failure::new(FailureKind::Invalid, "no question")),
-        };
-        if let Some(failure) = self.config.exceeded(asked) {
-            evaluated.outcome.params = network.params();
-            evaluated.outcome.macs = network.macs();
-            return fail(evaluated, failure);
+        if let Some(failure) = refused {
+            return Ok(Place::known(evaluated.failed(failure)));
         }
-        let repeats = terms.repeats.or(self.config.repeats).map_or(1, NonZero::get);
-        let mut parts = Vec::new();
-        evaluated.cached = true;
-        for repeat in 0..repeats {
-            let seed = child_seed(&study, repeat);
-            let asked = Evaluation { seed, ..asked.clone() };
-            let digest = asked.digest();
-            let twin = needed.of.contains_key(&digest);
-            let known = study.outcome(&digest)?;
-            evaluated.cached &= twin || known.as_ref().is_some_and(|known| known.cached);
-            parts.push(match known {
-                Some(known) => Part::Known(known.outcome),
-                None => Part::Job(needed.job(asked)),
-            });
+        let mut parts = Vec::with_capacity(seeds.len());
+        let mut cached = true;
+        for seed in seeds {
+            let (part, known) = match (&self.source, &evaluated.asked, evaluated.row()) {
+                (Source::Table(table), _, Some(row)) => match table.answer(row, seed) {
+                    Ok(answer) => {
+                        let again = study.asks_again(answer.digest);
+                        (Part::Known(answer.outcome), again)
+                    }
+                    Err(failure) => return Ok(Place::known(evaluated.failed(failure))),
+                },
+                (_, Some(asked), _) => {
+                    let asked = Evaluation {
+                        seed,
+                        ..asked.clone()
+                    };
+                    let digest = asked.digest();
+                    let twin = needed.of.contains_key(&digest);
+                    match study.outcome(&digest)? {
+                        Some(known) => (Part::Known(known.outcome), twin || known.cached),
+                        None => (Part::Job(needed.job(asked)), twin),
+                    }
+                }
+                _ => continue,
+            };
+            cached &= known;
+            parts.push(part);
         }
+        evaluated.cached = cached;
         Ok(Place { evaluated, parts })
+    }
+
+    /// Writes into `evaluated` what it asks first, from `seed`, or returns why it asks nothing.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where a table is asked for a network, or a data set for a row.
+    fn ask(&self, evaluated: &mut Evaluated, seed: Seed) -> Result<Option<Failure>> {
+        match (&evaluated.candidate.subject, &self.source) {
+            (Subject::Network(Err(message)), _) => {
+                Ok(Some(Failure::new(FailureKind::Invalid, message)))
+            }
+            (Subject::Network(Ok(network)), _) => {
+                let epochs = evaluated.candidate.terms.epochs;
+                let asked = self.training()?.question(network, epochs, seed);
+                let failure = self.config.exceeded(&asked);
+                evaluated.outcome.params = network.params();
+                evaluated.outcome.macs = network.macs();
+                evaluated.digest = Some(asked.digest());
+                evaluated.asked = Some(asked);
+                Ok(failure)
+            }
+            (Subject::Row(row), Source::Table(table)) => Ok(match table.answer(row, seed) {
+                Ok(answer) => {
+                    evaluated.digest = Some(answer.digest);
+                    evaluated.score = Some(answer.score);
+                    None
+                }
+                Err(failure) => Some(failure),
+            }),
+            (Subject::Row(row), Source::Training(_)) => {
+                Err(Error::invalid("evaluate", "a network", format!("'{row}'")))
+            }
+        }
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -311,20 +343,28 @@ impl NetworkManager {
     }
 
     fn start(&self, places: Vec<Place>, needed: Needed) -> Result<Answers> {
-        let mut jobs = self.jobs(needed.asked, self.timeout());
-        if self.config.median_stop && !jobs.asked.is_empty() {
-            jobs.floor = self.floor().into();
+        let study = self.study.clone();
+        if needed.asked.is_empty() {
+            return Ok(Answers::known(places, study));
         }
-        Answers::start(places, jobs, Some(&*self.executor), self.study.clone())
+        let training = self.training()?;
+        let mut jobs = self.jobs(training, needed.asked, self.timeout());
+        if self.config.median_stop {
+            jobs.floor = self.floor(training).into();
+        }
+        Answers::start(places, jobs, &*training.executor, study)
     }
 
     /// The accuracies below which a child of this manager is hopeless, one an epoch.
-    fn floor(&self) -> Vec<f64> {
+    fn floor(&self, training: &Training) -> Vec<f64> {
         let study = self.study.lock();
         let comparable = |asked: &&Evaluation| {
-            let epochs = self.training.epochs;
-            let training = TrainingConfig { epochs, ..asked.training.clone() };
-            asked.data.content == self.data.content_hash() && training == self.training
+            let epochs = training.config.epochs;
+            let config = TrainingConfig {
+                epochs,
+                ..asked.training.clone()
+            };
+            asked.data.content == training.data.content_hash() && config == training.config
         };
         let ended = study.trials().iter().filter(|trial| trial.score.is_some());
         let ended = ended.filter(|trial| trial.evaluation.as_ref().filter(comparable).is_some());
@@ -332,23 +372,53 @@ impl NetworkManager {
         median::floor(&histories, median::MIN_TRIALS)
     }
 
-    fn jobs(&self, asked: Vec<Evaluation>, timeout: Option<Duration>) -> Jobs {
+    fn jobs(
+        &self,
+        training: &Training,
+        asked: Vec<Evaluation>,
+        timeout: Option<Duration>,
+    ) -> Jobs {
         Jobs {
-            files: self.files.clone(),
+            files: training.files.clone(),
             checkpoints: self.config.checkpoints.unwrap_or(true),
-            ..Jobs::new(asked, self.data.clone(), timeout)
+            ..Jobs::new(asked, training.data.clone(), timeout)
         }
     }
 
     /// Trains what `asked` asks for.
     fn train(&self, asked: Evaluation, timeout: Option<Duration>) -> Result<Trained> {
-        let jobs = self.jobs(vec![asked.clone()], timeout);
-        let Some(ended) = self.executor.start(jobs)?.into_iter().last() else {
+        let training = self.training()?;
+        let jobs = self.jobs(training, vec![asked.clone()], timeout);
+        let Some(ended) = training.executor.start(jobs)?.into_iter().last() else {
             return Ok(lost());
         };
         let trained = ended.trained?;
-        self.study.lock().keep(&asked, &trained.outcome, ended.left)?;
+        let mut study = self.study.lock();
+        study.keep(&asked, &trained.outcome, ended.left)?;
         Ok(trained)
+    }
+}
+
+impl Training {
+    /// What is asked when `network` is evaluated, over so many `epochs` or those of the settings.
+    fn question(
+        &self,
+        network: &Network,
+        epochs: Option<NonZero<usize>>,
+        seed: Seed,
+    ) -> Evaluation {
+        let mut training = self.config.clone();
+        training.epochs = epochs.map_or(training.epochs, NonZero::get);
+        Evaluation {
+            network: network.clone(),
+            data: DataKey {
+                name: self.data.name().into(),
+                split: self.data.split_key(),
+                content: self.data.content_hash().into(),
+            },
+            training,
+            seed,
+        }
     }
 }
 

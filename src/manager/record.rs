@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::candidate::{Evaluated, Reaction};
-use super::NetworkManager;
+use super::{NetworkManager, Training, child_seed};
 use crate::child::{Score, Weights};
 use crate::error::{Error, Result};
 use crate::evaluation::{Evaluation, Failure, FailureKind};
@@ -26,12 +26,12 @@ impl NetworkManager {
             tag: candidate.tag.clone(),
             actions: candidate.actions.as_ref().map(Into::into),
             reward: 0.0,
-            score: evaluated.outcome.accuracy,
+            score: evaluated.score.or(evaluated.outcome.accuracy),
             cached: evaluated.cached,
             skipped: false,
             digest: evaluated.digest,
             evaluation: evaluated.asked.clone(),
-            row: None,
+            row: evaluated.row().map(Into::into),
             attempts: evaluated.attempts.clone(),
             outcome: evaluated.outcome.clone(),
             elapsed: 0.0,
@@ -57,12 +57,12 @@ impl NetworkManager {
             });
         }
         let accuracy = evaluated.outcome.accuracy;
-        let score = value.or(accuracy);
+        let score = value.or(evaluated.score).or(accuracy);
         let score = score.filter(|_| evaluated.outcome.failure.is_none());
-        let reward = match (score, value, reaction) {
+        let reward = match (score.and(value.or(accuracy)), value, reaction) {
             (None, _, Reaction::Penalise(reward)) => reward,
             (None, _, _) => self.failure_reward(),
-            (Some(_), Some(value), _) => value,
+            (Some(value), Some(_), _) => value,
             (Some(accuracy), None, _) => self.shaper.shape(accuracy),
         };
         let trial = Trial {
@@ -85,7 +85,7 @@ impl NetworkManager {
         trial: &Trial,
         weights: Option<Weights>,
     ) -> Result<()> {
-        let filed = || self.files.as_ref()?.weights(asked);
+        let filed = || self.training().ok()?.files.as_ref()?.weights(asked);
         let weights = match weights.or_else(filed) {
             Some(weights) => Some(weights),
             // What was recorded in an earlier session is not paid for again, unless it is asked for.
@@ -125,16 +125,18 @@ impl NetworkManager {
         if let Some(best) = self.best.as_ref().filter(|best| best.0 == *network) {
             return Ok(best.1.clone());
         }
-        let mut asked = self.question(network, None);
-        let best = self
-            .study
-            .lock()
-            .best()
-            .and_then(|best| best.evaluation.clone());
-        if let Some(best) = best.filter(|best| best.child_digest() == asked.child_digest()) {
+        let training = self.training()?;
+        let seed = child_seed(&self.study.lock(), 0);
+        let mut asked = training.question(network, None, seed);
+        let best = self.study.lock().best().and_then(|best| best.evaluation.clone());
+        let same = |best: &Evaluation| {
+            best.network.digest() == network.digest() && best.data == asked.data
+        };
+        if let Some(best) = best.filter(same) {
             asked = best;
         }
-        if let Some(weights) = self.files.as_ref().and_then(|files| files.weights(&asked)) {
+        let filed = training.files.as_ref();
+        if let Some(weights) = filed.and_then(|files| files.weights(&asked)) {
             return Ok(weights);
         }
         let trained = self.train(asked, None)?;
@@ -153,7 +155,8 @@ impl NetworkManager {
     /// As [`weights`](Self::weights).
     pub fn test(&self, network: &Network) -> Result<Score> {
         let weights = self.weights(network, "test")?;
-        self.executor.test(network, &weights, &self.data)
+        let Training { executor, data, .. } = self.training()?;
+        executor.test(network, &weights, data)
     }
 }
 

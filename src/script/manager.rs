@@ -9,14 +9,16 @@ use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
 use super::network::{nodes_of, whole};
 use super::options::Options;
 use super::outcome::Outcome;
-use super::settle::{candidate, built};
+use super::settle::candidate;
 use super::{Host, Scripted, raise};
 use crate::child::Weights;
 use crate::child::check_precision;
 use crate::data::Dataset;
 use crate::error::Error;
 use crate::evaluation::TrainingConfig;
-use crate::manager::{Candidate, ManagerConfig, NetworkManager, Terms};
+use crate::manager::{
+    BenchmarkTable, ManagerConfig, NetworkManager, TableOptions, Terms, Training,
+};
 use crate::network::{Network, Node};
 use crate::space::Actions;
 
@@ -31,6 +33,8 @@ pub(super) struct Shared {
     pub reward: Mutex<Option<FnPtr>>,
     /// What the script does about failures.
     pub on_failure: Mutex<Option<FnPtr>>,
+    /// What makes the key of a table's row of actions.
+    pub encode: Option<FnPtr>,
 }
 
 pub(super) fn register(engine: &mut Engine) {
@@ -68,14 +72,52 @@ mod managers {
         let training: TrainingConfig = options.part(known[0])?;
         check_precision(training.precision, host.device()).map_err(raise)?;
         let config = options.part(known[1])?;
-        let (study, executor) = (host.study().clone(), host.executor().clone());
-        let files = host.files().cloned();
-        let manager = NetworkManager::new(data, training, config, study, executor, files);
-        Ok(Manager(Arc::new(Shared {
-            manager: Mutex::new(manager.map_err(raise)?),
-            reward: Mutex::default(),
-            on_failure: Mutex::default(),
-        })))
+        let training = Training {
+            data,
+            config: training,
+            executor: host.executor().clone(),
+            files: host.files().cloned(),
+        };
+        let manager = NetworkManager::new(training, config, host.study().clone());
+        Ok(Manager::new(manager.map_err(raise)?, None))
+    }
+
+    /// A manager that answers from a benchmark table in place of training: a CSV file in a data folder or beside the
+    /// script, with a column of architectures and one or several of rewards. A search procedure is developed on it
+    /// in seconds and runs unchanged on a `NetworkManager`; the `model` of `get_rewards` is not called.
+    ///
+    /// Options: `reward` (a column, or a list of which one is drawn per evaluation), `key` (the column of
+    /// architectures; the first), `score` (what trials are ranked by: a column, or a list whose mean is taken; the
+    /// mean of the reward columns), `scale` (1; values are divided by it), `params`, `macs` and `seconds` (columns;
+    /// `seconds` also a number: nothing waits for it), `encode` (a function that makes the key of actions; else their
+    /// values one after another), and those of `NetworkManager` for rewards, failures and `repeats`.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("block", [0, 1, 2]);
+    /// let table = BenchmarkTable("nas-bench-macro.csv", #{
+    ///     reward: ["acc1", "acc2", "acc3"], scale: 100, params: "params", macs: "flops",
+    ///     encode: |actions| actions.values.reduce(|text, value| text + value, ""),
+    /// });
+    /// let outcome = table.get_rewards(|actions| (), space.actions([1, 2, 2, 1, 0, 0, 2, 1]));
+    /// print(outcome.accuracy);
+    /// ```
+    #[rhai_fn(name = "BenchmarkTable", return_raw, volatile)]
+    pub fn table(ctx: NativeCallContext, path: &str, options: Map) -> Scripted<Manager> {
+        let host = Host::of(&ctx)?;
+        let mut options = options;
+        let encode = options.remove("encode").map(|encode| {
+            let found = encode.type_name();
+            let invalid = || raise(Error::invalid("option 'encode'", "a function", found));
+            encode.try_cast::<FnPtr>().ok_or_else(invalid)
+        });
+        let known = [TableOptions::OPTIONS, ManagerConfig::OPTIONS, &["encode"]];
+        let options = Options::new("BenchmarkTable", &options, &known)?;
+        let (columns, config) = (options.part(known[0])?, options.part(known[1])?);
+        let found = host.data_file(path).map_err(raise)?;
+        let table = BenchmarkTable::open(&found, path, &columns).map_err(raise)?;
+        let manager = NetworkManager::of_table(Arc::new(table), config, host.study().clone());
+        Ok(Manager::new(manager.map_err(raise)?, encode.transpose()?))
     }
 
     /// Builds `model(actions)`, trains it (or answers from the study, if the same network was
@@ -112,7 +154,7 @@ mod managers {
         options: Map,
     ) -> Scripted<Outcome> {
         let terms = terms("get_rewards", &options)?;
-        manager.one(&ctx, built(&ctx, &model, actions)?, terms)
+        manager.one(&ctx, manager.built(&ctx, &model, actions)?, terms)
     }
 
     /// Builds a network of each of several actions, trains them as `evaluate` does, and returns their
@@ -153,7 +195,7 @@ mod managers {
             let found = actions.type_name();
             let invalid = || raise(Error::invalid("get_rewards", "a list of actions", found));
             let actions = actions.try_cast::<Actions>().ok_or_else(invalid)?;
-            built(&ctx, &model, actions)
+            manager.built(&ctx, &model, actions)
         };
         let candidates: Scripted<_> = actions.into_iter().map(candidate).collect();
         manager.all(&ctx, candidates?, terms)
@@ -307,7 +349,7 @@ mod managers {
         actions: Actions,
         tag: Dynamic,
     ) -> Scripted<i64> {
-        manager.submit_with(built(&ctx, &model, actions)?, &tag)
+        manager.submit_with(manager.built(&ctx, &model, actions)?, &tag)
     }
 
     /// The same without a tag.
@@ -365,9 +407,15 @@ mod managers {
     )]
     pub fn show(manager: &mut Manager) -> String {
         let manager = manager.0.manager.lock();
-        let (data, training) = (manager.data().name(), manager.training());
-        let (epochs, batch) = (training.epochs, training.batch_size);
-        format!("NetworkManager on {data}: {epochs} epochs, batch size {batch}")
+        match (manager.training(), manager.table()) {
+            (_, Some(table)) => format!("BenchmarkTable {}: {} rows", table.name(), table.len()),
+            (Ok(Training { data, config, .. }), _) => {
+                let (epochs, batch) = (config.epochs, config.batch_size);
+                let data = data.name();
+                format!("NetworkManager on {data}: {epochs} epochs, batch size {batch}")
+            }
+            (Err(error), None) => error.to_string(),
+        }
     }
 }
 
@@ -385,6 +433,15 @@ pub(super) fn number(what: &str, value: &Dynamic) -> Scripted<f64> {
 }
 
 impl Manager {
+    fn new(manager: NetworkManager, encode: Option<FnPtr>) -> Self {
+        Self(Arc::new(Shared {
+            manager: Mutex::new(manager),
+            reward: Mutex::default(),
+            on_failure: Mutex::default(),
+            encode,
+        }))
+    }
+
     /// The trained weights of `network`, for `purpose`.
     pub(super) fn weights(&self, network: &Network, purpose: &str) -> Scripted<Weights> {
         let manager = self.0.manager.lock();

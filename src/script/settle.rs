@@ -2,6 +2,7 @@
 //! nothing of how a manager answers.
 
 use std::num::NonZero;
+use std::sync::Arc;
 
 use rhai::{Array, Dynamic, FnPtr, Map, Module, NativeCallContext};
 
@@ -12,8 +13,8 @@ use super::outcome::Outcome;
 use super::{Host, Scripted, raise, raised_kind};
 use crate::error::Error;
 use crate::evaluation::Failure;
-use crate::manager::{Candidate, Evaluated, Reaction, Subject, Terms};
-use crate::network::Node;
+use crate::manager::{BenchmarkTable, Candidate, Evaluated, Reaction, Subject, Terms};
+use crate::network::{Network, Node};
 use crate::space::Actions;
 
 /// A guard against a failure function that always wants another attempt.
@@ -29,29 +30,37 @@ pub(super) fn candidate(network: &Node) -> Scripted<Candidate> {
     })
 }
 
-/// The network that `model` makes of `actions`.
-pub(super) fn built(ctx: &NativeCallContext, model: &FnPtr, actions: Actions) -> Scripted<Candidate> {
-    let network = match call_home(ctx, model, Dynamic::from(actions.clone())) {
-        Ok(net) => {
-            let found = net.type_name();
-            let expected = "a function that returns a network";
-            let invalid = || raise(Error::invalid("model", expected, found));
-            Ok(whole(&net.try_cast::<Node>().ok_or_else(invalid)?)?)
-        }
-        Err(error) => match raised_kind(&error) {
-            Some((kind, message)) if kind == "shape" => Err(message),
-            _ => return Err(error),
-        },
-    };
-    Ok(Candidate {
-        subject: Subject::Network(network),
-        actions: Some(actions),
-        terms: Terms::default(),
-        tag: None,
-    })
-}
-
 impl Manager {
+    /// What is asked of `actions`: the network that `model` makes of them, or the row of a table.
+    pub(super) fn built(
+        &self,
+        ctx: &NativeCallContext,
+        model: &FnPtr,
+        actions: Actions,
+    ) -> Scripted<Candidate> {
+        let is_table = self.0.manager.lock().table().is_some();
+        let subject = match is_table {
+            true => Subject::Row(self.key(ctx, &actions)?),
+            false => Subject::Network(network(ctx, model, &actions)?),
+        };
+        Ok(Candidate {
+            subject,
+            actions: Some(actions),
+            terms: Terms::default(),
+            tag: None,
+        })
+    }
+
+    /// The key of the table's row for `actions`.
+    fn key(&self, ctx: &NativeCallContext, actions: &Actions) -> Scripted<String> {
+        let Some(encode) = &self.0.encode else {
+            return Ok(BenchmarkTable::key_of(actions));
+        };
+        let key = call_home(ctx, encode, Dynamic::from(actions.clone()))?;
+        let invalid = |found| raise(Error::invalid("encode", "a function that returns text", found));
+        key.into_string().map_err(invalid)
+    }
+
     /// The outcomes of `candidates`, in their order.
     pub(super) fn all(
         &self,
@@ -201,6 +210,26 @@ fn reaction(value: &Dynamic) -> Scripted<Reaction> {
             let expected = "\"retry\", \"skip\", #{ retry: true, batch_size: … }, a reward or ()";
             Err(raise(Error::invalid("on_failure", expected, found)))
         }
+    }
+}
+
+/// The network that `model` makes of `actions`, or why there is none.
+fn network(
+    ctx: &NativeCallContext,
+    model: &FnPtr,
+    actions: &Actions,
+) -> Scripted<Result<Arc<Network>, String>> {
+    match call_home(ctx, model, Dynamic::from(actions.clone())) {
+        Ok(net) => {
+            let found = net.type_name();
+            let expected = "a function that returns a network";
+            let invalid = || raise(Error::invalid("model", expected, found));
+            Ok(Ok(whole(&net.try_cast::<Node>().ok_or_else(invalid)?)?))
+        }
+        Err(error) => match raised_kind(&error) {
+            Some((kind, message)) if kind == "shape" => Ok(Err(message)),
+            _ => Err(error),
+        },
     }
 }
 

@@ -243,13 +243,18 @@ impl Study {
         self.past.ask_of(self.trials.len() + 1)
     }
 
+    /// Counts the evaluation `digest` as asked for. Returns whether it was before.
+    pub fn asks_again(&mut self, digest: Digest) -> bool {
+        !self.asked.insert(digest)
+    }
+
     /// The outcome of the evaluation `digest`, if it was paid for already; the evaluation then counts as
     /// asked for.
     ///
     /// # Errors
     /// [`Error::Store`](crate::Error::Store).
     pub fn outcome(&mut self, digest: &Digest) -> Result<Option<Remembered>> {
-        let again = !self.asked.insert(*digest);
+        let again = self.asks_again(*digest);
         if let Some(outcome) = self.outcomes.get(digest) {
             let outcome = outcome.clone();
             let cached = again;

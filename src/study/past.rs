@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::Trial;
 use super::store::Fact;
 use super::trial::architecture;
+use super::{Decisions, Trial};
 use crate::error::{Error, Result};
 use crate::evaluation::Evaluation;
 use crate::network::Digest;
-
-use super::Decisions;
+use crate::space::Actions;
 
 /// What happens where the script asks for something else than was recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +36,7 @@ pub struct Question<'a> {
     /// Which one it is, from 1.
     pub ask: u64,
     /// What was decided.
-    pub actions: Option<&'a Decisions>,
+    pub actions: Option<&'a Actions>,
     /// The key.
     pub digest: Option<Digest>,
     /// What is asked of a child.
@@ -72,9 +71,9 @@ impl Past {
             return Ok(None);
         };
         let trial = &self.trials[index];
-        let decided = |actions: Option<&Decisions>| actions.map(|a| a.decided.clone());
+        let decided = question.actions.map(Decisions::from).map(|d| d.decided);
         let same = trial.first_digest() == question.digest
-            && decided(trial.actions.as_ref()) == decided(question.actions);
+            && trial.actions.as_ref().map(|a| &a.decided) == decided.as_ref();
         if same {
             return Ok(Some(&self.trials[index]));
         }
@@ -164,7 +163,8 @@ impl Past {
 /// What was recorded and what is asked, so that people see the difference.
 fn differing(trial: &Trial, question: &Question) -> (String, String) {
     let then = trial.architecture();
-    let now = architecture(question.actions, question.evaluation, question.row);
+    let decided = question.actions.map(Decisions::from);
+    let now = architecture(decided.as_ref(), question.evaluation, question.row);
     if then != now {
         return (then, now);
     }
