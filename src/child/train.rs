@@ -7,14 +7,13 @@ use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use rand::seq::SliceRandom;
 
-use super::checkpoint::{About, Checkpoint};
-use super::forward::Child;
+use super::checkpoint::Checkpoint;
 use super::loss::{Totals, at_hand, cross_entropy};
 use super::precision::{check_precision, forward_train};
 use super::schedule::learning_rate;
 use super::score::measure;
+use super::state::State;
 use super::stopping::{best_of, stopped};
-use super::update::Optimizer;
 use super::weights::Weights;
 use super::{guard, kernels};
 use crate::data::{Augment, Dataset};
@@ -59,14 +58,6 @@ impl From<Error> for Stop {
     fn from(error: Error) -> Self {
         Self::failed(FailureKind::Invalid, error.to_string())
     }
-}
-
-/// What the updates of a training change.
-struct State {
-    child: Child,
-    optimizer: Optimizer,
-    /// The child after the best epoch so far.
-    best: Option<Child>,
 }
 
 /// Trains the child of `evaluation` on `data`.
@@ -162,64 +153,6 @@ fn run(
     };
     outcome.history = history;
     Ok((Trained { outcome, weights }, checkpoint))
-}
-
-impl State {
-    /// Where `start` ended; without one, before the first update.
-    fn new(evaluation: &Evaluation, start: Option<&Checkpoint>, device: &Device) -> Result<Self> {
-        let Evaluation {
-            network,
-            training: config,
-            seed,
-            ..
-        } = evaluation;
-        let plain = device.clone().without_autodiff();
-        let device = plain.clone().autodiff();
-        let Some(start) = start else {
-            return Ok(Self {
-                child: Child::build(network, *seed, &device)?,
-                optimizer: Optimizer::new(config),
-                best: None,
-            });
-        };
-        let child = Child::with_weights(network, &start.last, &device)?;
-        let (updates, memories) = (start.about.updates, &start.memories);
-        Ok(Self {
-            optimizer: Optimizer::restore(config, &child.parameters, updates, memories, &plain)?,
-            best: Some(match &start.best {
-                Some(best) => Child::with_weights(network, best, &plain)?,
-                None => child.valid(),
-            }),
-            child,
-        })
-    }
-
-    /// The weights of the best epoch of `history`, and a checkpoint if it is to be kept.
-    fn ended(
-        self,
-        evaluation: &Evaluation,
-        history: &[Epoch],
-        keep: bool,
-    ) -> Result<(Weights, Option<Checkpoint>)> {
-        let last = self.child.valid();
-        let best = self.best.unwrap_or_else(|| last.clone()).weights()?;
-        if !keep {
-            return Ok((best, None));
-        }
-        let is_last = best_of(history).is_none_or(|best| best.epoch == history.len());
-        let checkpoint = Checkpoint {
-            about: About {
-                child: evaluation.child_digest(),
-                asked: evaluation.training.epochs,
-                updates: self.optimizer.updates(),
-                history: history.to_vec(),
-            },
-            last: last.weights()?,
-            best: (!is_last).then(|| best.clone()),
-            memories: self.optimizer.memories()?,
-        };
-        Ok((best, Some(checkpoint)))
-    }
 }
 
 /// Trains from the end of `history`, which it extends, to the last epoch.
