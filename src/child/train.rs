@@ -62,11 +62,12 @@ impl From<Error> for Stop {
 
 /// Trains the child of `evaluation` on `data`.
 ///
-/// A pure function of the evaluation, but for the seconds: on one kind of CPU the same evaluation
-/// gives the same history to the last bit. Each epoch runs over the shuffled training data, the
+/// A pure function of the evaluation, but for the seconds and a stop by [`Control::floor`]: on one kind of
+/// CPU the same evaluation gives the same history to the last bit. Each epoch runs over the shuffled training data, the
 /// last, smaller batch included, then measures the validation data; the weights of the epoch with the
 /// highest validation accuracy (of equals, the lowest validation loss) are kept, and the outcome is
-/// theirs.
+/// theirs. A loss that is not finite is a failure: on the CPU at its batch, elsewhere at the end of the
+/// epoch, the first time that the device is waited for.
 ///
 /// Children may train on one GPU from several threads at once: CubeCL gives each thread a stream of its
 /// own, and they share the copy of the data that the device holds.
@@ -214,10 +215,9 @@ fn learn(
             );
             let loss = cross_entropy(logits.clone(), &batch.labels, config.label_smoothing);
             if let Some(loss) = at_hand(&loss) {
-                let batch = update + 1;
-                finite("training loss", loss, || {
-                    format!("epoch {}, batch {batch} of {per_epoch}", epoch + 1)
-                })?;
+                let (epoch, batch) = (epoch + 1, update + 1);
+                let at = || format!("epoch {epoch}, batch {batch} of {per_epoch}");
+                finite("training loss", loss, at)?;
             }
             let gradients = GradientsParams::from_grads(loss.backward(), &child.parameters);
             totals.add(loss, logits, batch.labels);
