@@ -3,13 +3,16 @@
 //!
 //! Read an update top to bottom in `reinforce` (the paper's) or `original` (the Keras
 //! project's); the network is in `policy`, what it walks in `steps`, every hyper-parameter in `config`.
+//! `pool` holds several controllers that learn together.
 
 mod cell;
 mod config;
+mod entropy;
 mod gradient;
 mod optimizer;
 mod original;
 mod policy;
+mod pool;
 mod reinforce;
 mod rmsprop;
 mod snapshot;
@@ -19,6 +22,7 @@ mod tests;
 mod weights;
 
 pub use config::{CellKind, ControllerConfig, Labels, Mode};
+pub use pool::{ControllerPool, Exchange, PoolConfig, PoolUpdate};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,6 +40,7 @@ use policy::{Policy, argmax};
 use weights::Weights;
 
 /// A policy over the architectures of a space, and what it needs to learn.
+#[derive(Clone)]
 pub struct Controller {
     space: Arc<StateSpace>,
     layers: usize,
@@ -219,7 +224,7 @@ impl Controller {
         }
         match self.config.mode {
             Mode::Original => self.original_step().map(Some),
-            Mode::Reinforce if self.rollouts.len() < self.config.batch_size => Ok(None),
+            Mode::Reinforce if !self.is_full() => Ok(None),
             Mode::Reinforce => self.reinforce_step().map(Some),
         }
     }

@@ -21,9 +21,27 @@ pub(super) struct Policy {
 }
 
 /// A path through the decisions: the index taken and the distribution met at each.
+#[derive(Default)]
 pub(super) struct Path {
     pub indices: Vec<usize>,
     pub probabilities: Vec<Vec<f64>>,
+}
+
+impl Path {
+    /// log π of the path. A probability too small for an f32 counts as the smallest f64, so that the
+    /// sum is finite.
+    pub fn log_prob(&self) -> f64 {
+        let taken = self.probabilities.iter().zip(&self.indices);
+        taken
+            .map(|(p, &index)| p[index].max(f64::MIN_POSITIVE).ln())
+            .sum()
+    }
+
+    /// Σ over the decisions of −Σ π log π, in nats.
+    pub fn entropy(&self) -> f64 {
+        let all = self.probabilities.iter().flatten();
+        -all.filter(|p| **p > 0.0).map(|p| p * p.ln()).sum::<f64>()
+    }
 }
 
 impl Policy {
@@ -100,22 +118,36 @@ impl Policy {
         start: &[Vec<usize>],
         mut pick: impl FnMut(usize, &[f64]) -> usize,
     ) -> Result<Path> {
-        let decisions = self.sequence.sizes.len();
-        let mut path = Path {
-            indices: Vec::with_capacity(decisions),
-            probabilities: Vec::with_capacity(decisions),
-        };
+        let mut paths = self.walk_all(weights, start, |_, d, p| pick(d, p))?;
+        Ok(paths.pop().unwrap_or_default())
+    }
+
+    /// Walks a path for each of the batch that `start` holds, `pick` choosing an index by the
+    /// numbers of path and decision and by the decision's distribution.
+    pub fn walk_all(
+        &self,
+        weights: &Weights,
+        start: &[Vec<usize>],
+        mut pick: impl FnMut(usize, usize, &[f64]) -> usize,
+    ) -> Result<Vec<Path>> {
+        let mut paths: Vec<Path> = start[0].iter().map(|_| Path::default()).collect();
         self.unroll(weights, start, |step, logits| {
             let size = logits.dims()[1];
             let probabilities = read(softmax(logits.clone(), 1).reshape([-1]))?;
-            for (d, own) in step.decisions.clone().zip(probabilities.chunks(size)) {
-                let own: Vec<_> = own.iter().map(|p| f64::from(*p)).collect();
-                path.indices.push(pick(d, &own));
-                path.probabilities.push(own);
+            let mut rows = probabilities.chunks(size);
+            let mut taken = Vec::with_capacity(paths.len() * step.decisions.len());
+            for (number, path) in paths.iter_mut().enumerate() {
+                for (d, own) in step.decisions.clone().zip(&mut rows) {
+                    let own: Vec<_> = own.iter().map(|p| f64::from(*p)).collect();
+                    let index = pick(number, d, &own);
+                    taken.push(index);
+                    path.indices.push(index);
+                    path.probabilities.push(own);
+                }
             }
-            Ok(integers(&path.indices[step.decisions.clone()], weights))
+            Ok(integers(&taken, weights))
         })?;
-        Ok(path)
+        Ok(paths)
     }
 }
 

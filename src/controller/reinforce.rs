@@ -5,7 +5,7 @@
 
 use burn::tensor::Tensor;
 
-use super::gradient::{Objective, regulariser};
+use super::gradient::{Gradient, Objective, regulariser};
 use super::policy::{Decided, Policy, integers};
 use super::steps::Step;
 use super::weights::Weights;
@@ -31,25 +31,54 @@ pub(super) fn sample(probabilities: &[f64], draw: f64) -> usize {
     probabilities.len() - 1
 }
 
+/// What a mini-batch teaches.
+pub(super) struct Lesson {
+    pub gradient: Gradient,
+    /// The mean reward.
+    pub reward: f64,
+    /// The baseline once the rewards have entered it.
+    pub baseline: f64,
+}
+
 impl Controller {
+    /// Whether the mini-batch is.
+    pub(super) fn is_full(&self) -> bool {
+        self.rollouts.len() >= self.config.batch_size
+    }
+
     /// One update from all rollouts that are stored.
     pub(super) fn reinforce_step(&mut self) -> Result<Update> {
+        let lesson = self.lesson()?;
+        self.learn(lesson)
+    }
+
+    /// Applies `lesson`, this controller's or another's.
+    pub(super) fn learn(&mut self, lesson: Lesson) -> Result<Update> {
+        let update = self.apply(lesson.gradient, 1.0, lesson.reward)?;
+        self.baseline = Some(lesson.baseline);
+        Ok(Update {
+            baseline: self.baseline,
+            ..update
+        })
+    }
+
+    /// What all rollouts that are stored teach; they are used up.
+    pub(super) fn lesson(&mut self) -> Result<Lesson> {
         // A batch that cannot be learnt from is used up as well: it must not block the next.
         let batch: Vec<Rollout> = std::mem::take(&mut self.rollouts);
-        let mean = batch.iter().map(|r| r.reward).sum::<f64>() / batch.len() as f64;
-        let before = self.baseline.unwrap_or(mean);
+        let reward = batch.iter().map(|r| r.reward).sum::<f64>() / batch.len() as f64;
+        let before = self.baseline.unwrap_or(reward);
         let advantages: Vec<f64> = batch.iter().map(|r| r.reward - before).collect();
 
         let weights = self.weights.tracked();
         let objective = objective(&self.policy, &weights, &self.config, &batch, &advantages)?;
-        let gradient = objective.differentiate(&weights)?;
-
-        let mut update = self.apply(gradient, 1.0, mean)?;
         let decay = self.config.baseline_decay;
         let after = |b: f64, r: &Rollout| decay * b + (1.0 - decay) * r.reward;
-        self.baseline = Some(batch.iter().fold(before, after));
-        update.baseline = self.baseline;
-        Ok(update)
+        Ok(Lesson {
+            gradient: objective.differentiate(&weights)?,
+            reward,
+            baseline: batch.iter().fold(before, after),
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use burn::tensor::TensorData;
 use rand::SeedableRng;
+use serde::de::DeserializeOwned;
 
 use super::optimizer::OptimizerState;
 use super::weights::Spec;
@@ -15,7 +16,7 @@ use crate::seed::StreamRng;
 use crate::space::StateSpace;
 
 /// The newest version of the file that this program reads and writes.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 /// The key of the JSON in the file's metadata.
 const KEY: &str = "nas-script.controller";
 /// What the names of the optimizer's arrays start with.
@@ -23,7 +24,7 @@ const OPTIMIZER: &str = "optimizer/";
 
 /// Everything but the arrays.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Header {
+pub(super) struct Header {
     format: u32,
     space: StateSpace,
     layers: usize,
@@ -56,6 +57,24 @@ impl Controller {
     /// # Errors
     /// [`Error::Io`] where it cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
+        let (arrays, header) = self.snapshot()?;
+        write(path, KEY, &arrays, &header)
+    }
+
+    /// Goes on from what [`save`](Self::save) wrote, exactly. The options of this controller stay.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the file cannot be read; [`Error::Snapshot`] where it is of another
+    /// space, number of layers, mode, cell or size, of a newer format, or no controller at all.
+    /// The controller is then as it was.
+    pub fn load(&mut self, path: &Path) -> Result<()> {
+        let (arrays, header) = read(path, KEY, "controller")?;
+        let restored = self.restore(arrays, header);
+        restored.map_err(|reason| refused(path, reason))
+    }
+
+    /// Everything there is to keep.
+    pub(super) fn snapshot(&self) -> Result<(Arrays, Header)> {
         let optimizer = self.optimizer.state(&self.weights);
         let mut all = self.weights.to_arrays()?;
         for (name, data) in optimizer.tensors {
@@ -80,47 +99,26 @@ impl Controller {
             },
             counters: optimizer.counters,
         };
-        let json = serde_json::to_string(&header).map_err(std::io::Error::from);
-        let json = json.map_err(Error::io("write", path))?;
-        arrays::save(path, &all, Some((KEY, json)))
+        Ok((all, header))
     }
 
-    /// Goes on from what [`save`](Self::save) wrote, exactly. The options of this controller stay.
-    ///
-    /// # Errors
-    /// [`Error::Io`] where the file cannot be read; [`Error::Snapshot`] where it is of another
-    /// space, number of layers, mode, cell or size, of a newer format, or no controller at all.
-    /// The controller is then as it was.
-    pub fn load(&mut self, path: &Path) -> Result<()> {
-        let refuse = |reason: String| Error::Snapshot {
-            path: path.to_path_buf(),
-            reason,
-        };
-        let (all, mut metadata) = arrays::load(path)?;
-        let json = metadata.remove(KEY);
-        let json = json.ok_or_else(|| refuse("the file holds no controller".into()))?;
-        let broken = |e: serde_json::Error| refuse(format!("the controller's header: {e}"));
-        let Version { format } = serde_json::from_str(&json).map_err(broken)?;
-        if format > FORMAT {
-            let reason = format!("the file has format {format}, this program reads up to {FORMAT}");
-            return Err(refuse(reason));
-        }
-        let header: Header = serde_json::from_str(&json).map_err(broken)?;
+    /// Takes what [`snapshot`](Self::snapshot) gave, or says why not and stays as it was.
+    pub(super) fn restore(&mut self, all: Arrays, header: Header) -> Result<(), String> {
         if let Some(difference) = self.difference(&header) {
-            return Err(refuse(difference));
+            return Err(difference);
         }
         let (optimizer, weights): (Arrays, Arrays) = all
             .into_iter()
             .partition(|(name, _)| name.starts_with(OPTIMIZER));
         let weights = self.weights.with_arrays(&weights);
-        let weights = weights.map_err(|e| refuse(e.to_string()))?;
+        let weights = weights.map_err(|e| e.to_string())?;
         let optimizer = optimizer_state(optimizer, header.counters);
-        check_optimizer(self.weights.specs(), &optimizer).map_err(&refuse)?;
+        check_optimizer(self.weights.specs(), &optimizer)?;
         if header.rollouts.iter().any(|r| !self.holds(r)) {
-            return Err(refuse("a stored rollout is not of its space".into()));
+            return Err("a stored rollout is not of its space".into());
         }
         let position = header.rng.position.parse();
-        let position = position.map_err(|e| refuse(format!("the random state's position: {e}")))?;
+        let position = position.map_err(|e| format!("the random state's position: {e}"))?;
 
         self.optimizer.restore(&weights, optimizer);
         self.weights = weights;
@@ -164,6 +162,39 @@ impl Controller {
         let theirs = shape(file.layers, &file.config);
         let differs = own.iter().zip(&theirs).find(|(own, theirs)| own != theirs);
         differs.map(|((name, own), (_, theirs))| format!("{name} is {own}, the file's is {theirs}"))
+    }
+}
+
+/// Writes arrays and the JSON of `header`, called `key`, in one step.
+pub(super) fn write(
+    path: &Path,
+    key: &str,
+    arrays: &Arrays,
+    header: &impl serde::Serialize,
+) -> Result<()> {
+    let json = serde_json::to_string(header).map_err(std::io::Error::from);
+    let json = json.map_err(Error::io("write", path))?;
+    arrays::save(path, arrays, Some((key, json)))
+}
+
+/// Reads what [`write`] wrote: the arrays and header of a `what`.
+pub(super) fn read<H: DeserializeOwned>(path: &Path, key: &str, what: &str) -> Result<(Arrays, H)> {
+    let (arrays, mut metadata) = arrays::load(path)?;
+    let json = metadata.remove(key);
+    let json = json.ok_or_else(|| refused(path, format!("the file holds no {what}")))?;
+    let broken = |e: serde_json::Error| refused(path, format!("the {what}'s header: {e}"));
+    let Version { format } = serde_json::from_str(&json).map_err(broken)?;
+    if format > FORMAT {
+        let reason = format!("the file has format {format}, this program reads up to {FORMAT}");
+        return Err(refused(path, reason));
+    }
+    Ok((arrays, serde_json::from_str(&json).map_err(broken)?))
+}
+
+pub(super) fn refused(path: &Path, reason: String) -> Error {
+    Error::Snapshot {
+        path: path.to_path_buf(),
+        reason,
     }
 }
 

@@ -190,6 +190,18 @@ impl Weights {
         }
     }
 
+    /// The mean of these weights and `others`, which are called alike.
+    pub fn mean<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> Self {
+        let (mut sums, mut count) = (self.values.clone(), 1.0);
+        for other in others {
+            let pairs = sums.into_iter().zip(&other.values);
+            sums = pairs.map(|(sum, value)| sum + value.clone()).collect();
+            count += 1.0;
+        }
+        let mean = |sum: Tensor<2>| sum.div_scalar(count);
+        self.with_values(sums.into_iter().map(mean).collect())
+    }
+
     /// The same values as leaves of a gradient graph.
     pub fn tracked(&self) -> Self {
         let leaf = |value: &Tensor<2>| value.clone().autodiff().require_grad();

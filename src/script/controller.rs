@@ -34,7 +34,7 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 /// The scalars of an update under the original's names in TensorBoard, and two of ours.
-fn scalars(update: &Update) -> Vec<(String, f64)> {
+pub(super) fn scalars(update: &Update) -> Vec<(String, f64)> {
     let named = [
         ("learning_rate", update.learning_rate),
         ("discounted_reward", update.discounted_reward),
@@ -46,6 +46,30 @@ fn scalars(update: &Update) -> Vec<(String, f64)> {
     let losses = update.cross_entropies.iter().enumerate();
     let losses = losses.map(|(i, (_, loss))| (format!("state_{}_ce_loss", i + 1), *loss));
     named.into_iter().chain(losses).collect()
+}
+
+/// The options of a controller, the path of a saved one as the host finds it.
+pub(super) fn config(host: &Host, options: &Options) -> Scripted<ControllerConfig> {
+    let mut config: ControllerConfig = options.part(ControllerConfig::OPTIONS)?;
+    if let Some(path) = config.restore_controller.take() {
+        let path = host.saved(&path).map_err(raise)?;
+        config.restore_controller = Some(path.display().to_string());
+    }
+    Ok(config)
+}
+
+/// The file that a script names for a controller to be saved in.
+pub(super) fn save_path(host: &Host, path: &str) -> Scripted<PathBuf> {
+    let path = host.inside(path).map_err(raise)?;
+    // No script may overwrite another kind of file.
+    if path
+        .extension()
+        .is_none_or(|ending| ending != "safetensors")
+    {
+        let expected = "a file name that ends in .safetensors";
+        return Err(raise(Error::invalid("save", expected, path.display())));
+    }
+    Ok(path)
 }
 
 #[export_module]
@@ -78,11 +102,7 @@ mod controllers {
         let layers = count("number of layers", layers)?;
         let names = ControllerConfig::OPTIONS;
         let options = Options::new("Controller", &options, &[names])?;
-        let mut config: ControllerConfig = options.part(names)?;
-        if let Some(path) = config.restore_controller.take() {
-            let path = host.saved(&path).map_err(raise)?;
-            config.restore_controller = Some(path.display().to_string());
-        }
+        let config = config(&host, &options)?;
         let seed = host.controller_seed();
         let controller = Controller::new(space.get(), layers, config, host.device(), seed);
         Ok(Policy(Arc::new(Shared {
@@ -195,6 +215,23 @@ mod controllers {
         Ok(discounted.into_iter().map(Dynamic::from_float).collect())
     }
 
+    /// The entropy of the policy in nats: 0 where it always samples the same architecture,
+    /// `log(space.cardinality(layers))` where it samples all alike. The mean over 128 architectures
+    /// sampled from it of the entropies of their decisions, added up; the same for the same weights.
+    /// In original mode that of the softmax outputs along the most probable path, without the
+    /// exploration.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let controller = Controller(4, space);
+    /// print(controller.entropy);   // near 4 log(2) = 2.77 at the start
+    /// ```
+    #[rhai_fn(get = "entropy", return_raw, pure)]
+    pub fn entropy(controller: &mut Policy) -> Scripted<f64> {
+        controller.0.controller.lock().entropy().map_err(raise)
+    }
+
     /// The probability of a random architecture in original mode.
     #[rhai_fn(get = "exploration", pure)]
     pub fn exploration(controller: &mut Policy) -> f64 {
@@ -224,15 +261,7 @@ mod controllers {
     /// the script's folder.
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn save(ctx: NativeCallContext, controller: &mut Policy, path: &str) -> Scripted<()> {
-        let path = Host::of(&ctx)?.inside(path).map_err(raise)?;
-        // No script may overwrite another kind of file.
-        if path
-            .extension()
-            .is_none_or(|ending| ending != "safetensors")
-        {
-            let expected = "a file name that ends in .safetensors";
-            return Err(raise(Error::invalid("save", expected, path.display())));
-        }
+        let path = save_path(&Host::of(&ctx)?, path)?;
         controller.0.controller.lock().save(&path).map_err(raise)
     }
 

@@ -18,6 +18,7 @@ mod ops;
 mod options;
 mod outcome;
 mod params;
+mod pool;
 mod settle;
 mod space;
 mod study;
@@ -104,6 +105,7 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     manager::register(&mut engine);
     outcome::register(&mut engine);
     controller::register(&mut engine);
+    pool::register(&mut engine);
     study::register(&mut engine);
     params::register(&mut engine);
 

@@ -4,7 +4,7 @@ use super::*;
 
 /// Accuracies as children of the original's space have them: every layer gains from filters and
 /// from the larger kernel, with a small interaction of neighbours; the best is all (3, 64).
-fn accuracy(indices: &[usize]) -> f64 {
+pub(super) fn accuracy(indices: &[usize]) -> f64 {
     let layers: Vec<(usize, usize)> = indices.chunks(2).map(|c| (c[0], c[1])).collect();
     let own = layers
         .iter()
@@ -20,7 +20,7 @@ fn accuracy(indices: &[usize]) -> f64 {
     0.4 + own.sum::<f64>() + pairs.sum::<f64>()
 }
 
-fn best() -> Vec<usize> {
+pub(super) fn best() -> Vec<usize> {
     let all = space().enumerate(4).unwrap();
     let score = |a: &Actions| accuracy(a.indices());
     let best = all.max_by(|a, b| score(a).total_cmp(&score(b)));

@@ -5,9 +5,11 @@ use crate::space::{Source, Value};
 
 mod anchors;
 mod cells;
+mod entropy;
 mod gradients;
 mod learning;
 mod plain;
+mod pool;
 mod recorded;
 mod snapshots;
 

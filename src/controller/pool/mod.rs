@@ -1,0 +1,353 @@
+//! Several controllers that search together (arXiv 1611.01578, §3.2), so that a search does not
+//! settle on the one architecture that one of them happens to like. Knows nothing of how a controller
+//! samples or what an update is; of threads neither: the order of calls is the order of everything.
+
+mod config;
+mod snapshot;
+
+pub use config::{Exchange, PoolConfig};
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+
+use super::entropy::divergence;
+use super::{Controller, ControllerConfig, Mode, Update};
+use crate::error::{Error, Result};
+use crate::seed::Seed;
+use crate::space::{Actions, StateSpace};
+
+/// The most replicas; a guard against slips.
+const REPLICAS: usize = 1000;
+/// The most architectures without a reward that are kept.
+const WAITING: usize = 10_000;
+/// The most architectures that [`ControllerPool::distinct`] looks at.
+const RECENT: usize = 1000;
+
+/// Replicas of a controller that sample mini-batches of their own, in turn, each with its own random
+/// stream and baseline.
+pub struct ControllerPool {
+    config: PoolConfig,
+    pub(super) replicas: Vec<Controller>,
+    /// Who has the parameters of [`Exchange::Gradients`]. The number of its updates is their
+    /// version, that of a replica's the version it has fetched.
+    server: Option<Controller>,
+    ledger: Ledger,
+}
+
+/// What a pool knows besides its controllers.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+struct Ledger {
+    /// The replica that samples next.
+    turn: usize,
+    /// The number of updates.
+    step: u64,
+    /// The architectures whose rewards are awaited, the earliest first, and who sampled each.
+    waiting: VecDeque<(Vec<usize>, usize)>,
+    /// The architectures that were sampled last, the earliest first.
+    recent: VecDeque<Vec<usize>>,
+    /// The rewards of each replica since the last exchange: their number and sum.
+    earned: Vec<(usize, f64)>,
+    /// How many updates there were of each staleness.
+    staleness: Vec<u64>,
+}
+
+/// What one update of a pool did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PoolUpdate {
+    /// The replica whose mini-batch it learnt from, counted from 0.
+    pub replica: usize,
+    /// The number of updates of the server from when the replica fetched its parameters until its
+    /// gradient arrived; 0 where parameters are not shared.
+    pub staleness: u64,
+    /// What the update did; its step is that of the pool.
+    pub update: Update,
+}
+
+impl ControllerPool {
+    /// Creates `replicas` controllers as [`Controller::new`] does, the first with `seed` itself, and
+    /// restores the pool from `config.restore_controller` where that names a file of one.
+    ///
+    /// # Errors
+    /// As [`Controller::new`]; [`Error::Invalid`] for mode original; as [`load`](Self::load) for a
+    /// file to restore.
+    pub fn new(
+        replicas: usize,
+        space: &Arc<StateSpace>,
+        layers: usize,
+        mut config: ControllerConfig,
+        pool: PoolConfig,
+        device: &Device,
+        seed: Seed,
+    ) -> Result<Self> {
+        pool.validate()?;
+        if !(1..=REPLICAS).contains(&replicas) {
+            let expected = format!("1 to {REPLICAS}");
+            return Err(Error::invalid("number of replicas", expected, replicas));
+        }
+        if config.mode == Mode::Original {
+            let expected = "\"reinforce\" (replicas learn from mini-batches of their own samples, \
+                            which the original's update does not know)";
+            return Err(Error::invalid("option 'mode'", expected, "\"original\""));
+        }
+        let saved = config.restore_controller.take();
+        let made = |number: usize| {
+            let seed = match number {
+                0 => seed,
+                _ => seed.derive(&format!("replica/{number}")),
+            };
+            Controller::new(space.clone(), layers, config.clone(), device, seed)
+        };
+        let mut made = (0..replicas).map(made).collect::<Result<Vec<_>>>()?;
+        let first = made[0].clone();
+        if matches!(pool.exchange, Exchange::Gradients | Exchange::Average) {
+            made.iter_mut().for_each(|replica| replica.fetch(&first));
+        }
+        let mut pool = Self {
+            server: (pool.exchange == Exchange::Gradients).then_some(first),
+            ledger: Ledger::new(replicas),
+            config: pool,
+            replicas: made,
+        };
+        if let Some(path) = saved {
+            pool.load(Path::new(&path))?;
+        }
+        Ok(pool)
+    }
+
+    /// Decides the next architecture, by the next replica in turn; `state` is only checked. A replica
+    /// that has neither rollouts nor awaits rewards starts a mini-batch: with the parameters that the
+    /// server has now, if there is one.
+    ///
+    /// # Errors
+    /// As [`Controller::get_action`].
+    pub fn get_action(&mut self, state: Option<&Actions>) -> Result<Actions> {
+        let ledger = &mut self.ledger;
+        let number = ledger.turn;
+        let replica = &mut self.replicas[number];
+        let awaits = ledger.waiting.iter().any(|(_, by)| *by == number);
+        if let Some(server) = &self.server
+            && replica.rollouts.is_empty()
+            && !awaits
+        {
+            replica.fetch(server);
+        }
+        let actions = replica.get_action(state)?;
+        ledger.turn = (number + 1) % self.replicas.len();
+        let indices = actions.indices().to_vec();
+        push(&mut ledger.recent, indices.clone(), RECENT);
+        push(&mut ledger.waiting, (indices, number), WAITING);
+        Ok(actions)
+    }
+
+    /// Keeps the `reward` of `actions` for the mini-batch of the replica that sampled them: the
+    /// earliest that did, and has no reward for them yet.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where there is none (of the last 10,000 that await a reward); as
+    /// [`Controller::store_rollout`].
+    pub fn store_rollout(&mut self, actions: &Actions, reward: f64) -> Result<()> {
+        let mut waiting = self.ledger.waiting.iter();
+        let Some(place) = waiting.position(|(indices, _)| indices == actions.indices()) else {
+            let expected = "actions that a replica sampled, once for each time that it did";
+            return Err(Error::invalid("store_rollout", expected, actions.summary()));
+        };
+        let (_, number) = self.ledger.waiting[place];
+        self.replicas[number].store_rollout(actions, reward)?;
+        self.ledger.waiting.remove(place);
+        let (count, sum) = &mut self.ledger.earned[number];
+        (*count, *sum) = (*count + 1, *sum + reward);
+        Ok(())
+    }
+
+    /// Updates from every mini-batch that is full, in the order of the replicas; none may be.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where no rollout was stored, or where loss or gradient are not finite: the
+    /// mini-batch is then used up, and nothing learnt from it.
+    pub fn train_step(&mut self) -> Result<Vec<PoolUpdate>> {
+        if self.replicas.iter().all(|r| r.rollouts.is_empty()) {
+            let expected = "a rollout stored by store_rollout";
+            return Err(Error::invalid("train_step", expected, "none"));
+        }
+        let full: Vec<_> = self.replicas.iter().map(Controller::is_full).collect();
+        let full = (0..full.len()).filter(|number| full[*number]);
+        full.map(|number| self.update(number)).collect()
+    }
+
+    fn update(&mut self, number: usize) -> Result<PoolUpdate> {
+        let replica = &mut self.replicas[number];
+        let (staleness, mut update) = match &mut self.server {
+            None => (0, replica.reinforce_step()?),
+            Some(server) => {
+                let staleness = server.step.saturating_sub(replica.step);
+                let update = server.learn(replica.lesson()?)?;
+                replica.baseline = update.baseline;
+                replica.fetch(server);
+                (staleness, update)
+            }
+        };
+        self.ledger.count(staleness);
+        update.step = self.ledger.step;
+        if self.ledger.step.is_multiple_of(self.config.every) {
+            self.exchange();
+        }
+        Ok(PoolUpdate {
+            replica: number,
+            staleness,
+            update,
+        })
+    }
+
+    fn exchange(&mut self) {
+        match self.config.exchange {
+            Exchange::Average => {
+                let all = self.replicas.iter().map(|replica| &replica.weights);
+                let mean = self.replicas[0].weights.mean(all.skip(1));
+                for replica in &mut self.replicas {
+                    replica.weights = mean.clone();
+                }
+            }
+            Exchange::Select => {
+                if let Some((worst, best)) = self.ledger.extremes() {
+                    let best = self.replicas[best].clone();
+                    self.replicas[worst].adopt(best);
+                }
+                self.ledger.earned.fill((0, 0.0));
+            }
+            Exchange::Gradients | Exchange::None => {}
+        }
+    }
+
+    /// The mean [entropy](Controller::entropy) of the replicas' policies, in nats.
+    ///
+    /// # Errors
+    /// As [`Controller::entropy`].
+    pub fn entropy(&self) -> Result<f64> {
+        let entropies = self.replicas.iter().map(Controller::entropy);
+        let total: f64 = entropies.sum::<Result<_>>()?;
+        Ok(total / self.replicas.len() as f64)
+    }
+
+    /// How different the replicas' policies are: the Jensen-Shannon divergence of their distributions
+    /// over architectures, from 0 (all are the same) to 1 (none samples what another may), estimated
+    /// from 128 architectures of each. Where parameters are shared, replicas differ by their
+    /// staleness alone.
+    ///
+    /// # Errors
+    /// As [`Controller::entropy`].
+    pub fn diversity(&self) -> Result<f64> {
+        divergence(&self.replicas)
+    }
+
+    /// The share of distinct architectures among the `last` that were sampled (of fewer, where there
+    /// are not so many yet), above 0 to 1; `None` before the first.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where `last` is not 1 to 1000.
+    pub fn distinct(&self, last: usize) -> Result<Option<f64>> {
+        if !(1..=RECENT).contains(&last) {
+            let expected = format!("1 to {RECENT}");
+            return Err(Error::invalid("distinct", expected, last));
+        }
+        let seen = self.ledger.recent.iter().rev().take(last);
+        let count = seen.len() as f64;
+        let distinct: BTreeSet<_> = seen.collect();
+        Ok((count > 0.0).then(|| distinct.len() as f64 / count))
+    }
+
+    /// The probability that a replica, drawn uniformly, samples `actions`.
+    ///
+    /// # Errors
+    /// As [`Controller::probability_of`].
+    pub fn probability_of(&self, actions: &Actions) -> Result<f64> {
+        let all = self.replicas.iter().map(|r| r.probability_of(actions));
+        Ok(all.sum::<Result<f64>>()? / self.replicas.len() as f64)
+    }
+
+    /// How many updates there were of each staleness, from 0 on: see [`PoolUpdate::staleness`].
+    pub fn staleness(&self) -> &[u64] {
+        &self.ledger.staleness
+    }
+
+    /// The mean staleness of all updates; `None` before the first.
+    pub fn mean_staleness(&self) -> Option<f64> {
+        let counts = self.ledger.staleness.iter().enumerate();
+        let total: f64 = counts.map(|(s, &n)| s as f64 * n as f64).sum();
+        (self.ledger.step > 0).then(|| total / self.ledger.step as f64)
+    }
+
+    /// The replicas.
+    pub fn replicas(&self) -> &[Controller] {
+        &self.replicas
+    }
+
+    /// The options besides those of the replicas.
+    pub fn config(&self) -> &PoolConfig {
+        &self.config
+    }
+
+    /// The number of updates so far.
+    pub fn step(&self) -> u64 {
+        self.ledger.step
+    }
+}
+
+impl Controller {
+    /// Takes the weights of `server`, and the number of updates that they have had.
+    fn fetch(&mut self, server: &Self) {
+        self.weights = server.weights.clone();
+        self.step = server.step;
+    }
+
+    /// Goes on from where `other` is, with its own random stream and rollouts.
+    fn adopt(&mut self, other: Self) {
+        self.weights = other.weights;
+        self.optimizer = other.optimizer;
+        self.baseline = other.baseline;
+    }
+}
+
+impl Ledger {
+    fn new(replicas: usize) -> Self {
+        Self {
+            turn: 0,
+            step: 0,
+            waiting: VecDeque::new(),
+            recent: VecDeque::new(),
+            earned: vec![(0, 0.0); replicas],
+            staleness: Vec::new(),
+        }
+    }
+
+    /// Counts an update.
+    fn count(&mut self, staleness: u64) {
+        self.step += 1;
+        let staleness = staleness as usize;
+        if self.staleness.len() <= staleness {
+            self.staleness.resize(staleness + 1, 0);
+        }
+        self.staleness[staleness] += 1;
+    }
+
+    /// The replicas with the lowest and the highest mean reward since the last exchange, the first of
+    /// equals; `None` where the means are all the same.
+    fn extremes(&self) -> Option<(usize, usize)> {
+        let earned = self.earned.iter().enumerate();
+        let earned = earned.filter(|(_, (count, _))| *count > 0);
+        let means = earned.map(|(number, (count, sum))| (number, sum / *count as f64));
+        let (worst, lowest) = means.clone().min_by(|a, b| a.1.total_cmp(&b.1))?;
+        let (best, highest) = means.rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (lowest < highest).then_some((worst, best))
+    }
+}
+
+/// Pushes to the back; more than `most` fall out at the front.
+fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
+    if queue.len() == most {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}
