@@ -18,7 +18,11 @@ use crate::study::RunFolder;
 pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending> {
     let opened = args.store.open()?;
     let earlier = session::earlier(opened.as_ref(), &args)?;
-    let recorded = || earlier.as_ref().map(|kept| PathBuf::from(&kept.about.script));
+    let recorded = || {
+        earlier
+            .as_ref()
+            .map(|kept| PathBuf::from(&kept.about.script))
+    };
     let path = path.or_else(recorded);
     let path = path.ok_or_else(|| Error::invalid("SCRIPT", "a script", "none"))?;
     let text = read_script(&path)?;
@@ -46,7 +50,9 @@ pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending>
         warn(&format!("device: {compute}, seed: {}", study.seed().0));
         if let Some(kept) = earlier.as_ref().filter(|kept| kept.trials > 0) {
             let (name, trials) = (&kept.about.name, kept.trials);
-            warn(&format!("study '{name}' has {trials} trials: the script is answered from them first"));
+            warn(&format!(
+                "study '{name}' has {trials} trials: the script is answered from them first"
+            ));
         }
     }
     let interrupted = interrupt_flag();
@@ -69,7 +75,11 @@ pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending>
     summarise(&host, &run);
     if result.is_err() && host.study().lock().store().is_some() {
         let study = host.study().lock();
-        warn(&format!("go on with: nas-script {} --resume {}", path.display(), study.name()));
+        warn(&format!(
+            "go on with: nas-script {} --resume {}",
+            path.display(),
+            study.name()
+        ));
     }
     result.map_err(|diagnostic| Ending::Script(Box::new(diagnostic), sources))
 }

@@ -25,7 +25,11 @@ pub(super) fn earlier(opened: Option<&Opened>, args: &RunArgs) -> Result<Option<
         };
     };
     let Some(Opened { store, .. }) = opened else {
-        return Err(Error::invalid("--store", "a store, to keep a study", "none"));
+        return Err(Error::invalid(
+            "--store",
+            "a store, to keep a study",
+            "none",
+        ));
     };
     let kept = match args.resume.is_some() || args.fork.is_some() {
         true => Some(find(&**store, name)?),
@@ -47,7 +51,11 @@ fn check(kept: &Kept, args: &RunArgs) -> Result<()> {
         return Err(Error::invalid(what, expected, found));
     }
     match args.seed.filter(|seed| *seed != about.seed.0) {
-        Some(seed) => Err(Error::invalid(what, format!("--seed {}", about.seed.0), seed)),
+        Some(seed) => Err(Error::invalid(
+            what,
+            format!("--seed {}", about.seed.0),
+            seed,
+        )),
         None => Ok(()),
     }
 }
@@ -70,7 +78,10 @@ pub(super) fn open(
 ) -> Result<(Study, RunFolder)> {
     let args = start.args;
     let goes_on = earlier.filter(|_| args.fork.is_none());
-    let run = match (goes_on.and_then(|kept| kept.about.folder.clone()), &args.out) {
+    let run = match (
+        goes_on.and_then(|kept| kept.about.folder.clone()),
+        &args.out,
+    ) {
         (Some(folder), None) => RunFolder::again(&here(folder))?,
         (Some(folder), Some(out)) => {
             let expected = format!("none, since the study goes on in {}", folder.display());
@@ -106,7 +117,10 @@ pub(super) fn open(
             (tenure, Past::new(past.0, past.1, Divergence::Fork), (0, 0))
         }
     };
-    let name = store.studies()?.into_iter().find(|kept| kept.id == tenure.study());
+    let name = store
+        .studies()?
+        .into_iter()
+        .find(|kept| kept.id == tenure.study());
     let name = name.map_or_else(|| start.name.to_string(), |kept| kept.about.name);
     let keeper = Keeper {
         store: store.clone(),
@@ -127,7 +141,9 @@ fn create(
 ) -> Result<Box<dyn Tenure>> {
     let given = start.args.fork.as_ref().or(start.args.study.as_ref());
     let folder = run.path().file_name().unwrap_or(start.name.as_ref());
-    let base = given.cloned().unwrap_or_else(|| folder.to_string_lossy().into_owned());
+    let base = given
+        .cloned()
+        .unwrap_or_else(|| folder.to_string_lossy().into_owned());
     let mut about = About {
         name: base.clone(),
         script: start.script.display().to_string(),

@@ -17,7 +17,12 @@ const NONE: &str = "none";
 pub(super) struct StoreArgs {
     /// Where studies are kept: a file, postgres://USER@HOST/DATABASE, or none. Passwords are read from PGPASSWORD
     /// or ~/.pgpass [default: nas-studies.db].
-    #[arg(long, value_name = "ADDRESS", env = "NAS_SCRIPT_STORE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "NAS_SCRIPT_STORE",
+        hide_env_values = true
+    )]
     store: Option<String>,
     /// The folder of the children's weights, shared by the machines of a fleet [default: nas-studies.files, beside
     /// the store].

@@ -95,7 +95,12 @@ impl Answers {
 
     /// Waits for the next child to end; `false` where none is left.
     fn receive(&mut self) -> bool {
-        let Ok(Ended { job, mut trained, left }) = self.receiver.recv() else {
+        let Ok(Ended {
+            job,
+            mut trained,
+            left,
+        }) = self.receiver.recv()
+        else {
             return false;
         };
         if let Ok(Trained { outcome, .. }) = &trained {
@@ -125,7 +130,10 @@ impl Answers {
     }
 
     fn answer(&mut self, place: Place) -> Result<Evaluated> {
-        let Place { mut evaluated, parts } = place;
+        let Place {
+            mut evaluated,
+            parts,
+        } = place;
         let mut outcomes = Vec::new();
         for part in parts {
             let trained = match part {

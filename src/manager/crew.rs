@@ -117,7 +117,8 @@ impl Crew {
     /// Waits until fewer children than there are workers train, whichever calls they belong to.
     pub(super) fn turn(&self) -> Turn<'_> {
         let mut busy = self.busy.lock();
-        self.freed.wait_while(&mut busy, |busy| *busy >= self.workers);
+        self.freed
+            .wait_while(&mut busy, |busy| *busy >= self.workers);
         *busy += 1;
         Turn(self)
     }

@@ -151,7 +151,10 @@ impl InProcess {
         };
         if !jobs.checkpoints {
             let trained = child::train(asked, &jobs.data, &self.device, control)?;
-            let left = trained.weights.as_ref().filter(|_| trained.outcome.is_final());
+            let left = trained
+                .weights
+                .as_ref()
+                .filter(|_| trained.outcome.is_final());
             let left = left.map(|weights| files.keep_weights(asked, weights));
             return Ok((trained, left.transpose()?.flatten()));
         }

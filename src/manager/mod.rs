@@ -255,7 +255,10 @@ impl NetworkManager {
 
     /// From how many seeds a candidate is evaluated.
     fn repeats(&self, terms: Terms) -> usize {
-        terms.repeats.or(self.config.repeats).map_or(1, NonZero::get)
+        terms
+            .repeats
+            .or(self.config.repeats)
+            .map_or(1, NonZero::get)
     }
 
     /// What is known of `candidate`, and what is still needed for it.
@@ -372,12 +375,7 @@ impl NetworkManager {
         median::floor(&histories, median::MIN_TRIALS)
     }
 
-    fn jobs(
-        &self,
-        training: &Training,
-        asked: Vec<Evaluation>,
-        timeout: Option<Duration>,
-    ) -> Jobs {
+    fn jobs(&self, training: &Training, asked: Vec<Evaluation>, timeout: Option<Duration>) -> Jobs {
         Jobs {
             files: training.files.clone(),
             checkpoints: self.config.checkpoints.unwrap_or(true),

@@ -128,7 +128,11 @@ impl NetworkManager {
         let training = self.training()?;
         let seed = child_seed(&self.study.lock(), 0);
         let mut asked = training.question(network, None, seed);
-        let best = self.study.lock().best().and_then(|best| best.evaluation.clone());
+        let best = self
+            .study
+            .lock()
+            .best()
+            .and_then(|best| best.evaluation.clone());
         let same = |best: &Evaluation| {
             best.network.digest() == network.digest() && best.data == asked.data
         };

@@ -155,13 +155,24 @@ impl Host {
     /// A data file that a script names: below its folder, else below a data folder.
     pub(super) fn data_file(&self, path: &str) -> Result<PathBuf, Error> {
         let beside = self.inside(path)?;
-        let others = self.paths().candidates().iter().map(|folder| folder.join(path));
+        let others = self
+            .paths()
+            .candidates()
+            .iter()
+            .map(|folder| folder.join(path));
         let places: Vec<PathBuf> = std::iter::once(beside).chain(others).collect();
         let found = places.iter().find(|place| place.is_file()).cloned();
         found.ok_or_else(|| {
-            let places: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+            let places: Vec<_> = places
+                .iter()
+                .map(|place| place.display().to_string())
+                .collect();
             let expected = "a file beside the script or in a data folder (--data-dir)";
-            Error::invalid(format!("file '{path}'"), expected, format!("none of {}", places.join(", ")))
+            Error::invalid(
+                format!("file '{path}'"),
+                expected,
+                format!("none of {}", places.join(", ")),
+            )
         })
     }
 

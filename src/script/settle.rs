@@ -57,7 +57,13 @@ impl Manager {
             return Ok(BenchmarkTable::key_of(actions));
         };
         let key = call_home(ctx, encode, Dynamic::from(actions.clone()))?;
-        let invalid = |found| raise(Error::invalid("encode", "a function that returns text", found));
+        let invalid = |found| {
+            raise(Error::invalid(
+                "encode",
+                "a function that returns text",
+                found,
+            ))
+        };
         key.into_string().map_err(invalid)
     }
 
@@ -170,7 +176,11 @@ impl Manager {
         let wanted = reaction(&call_home(ctx, &function, object.into())?)?;
         if matches!(wanted, Reaction::Retry { .. }) && attempt >= MOST_ATTEMPTS {
             let expected = format!("at most {MOST_ATTEMPTS} attempts");
-            return Err(raise(Error::invalid("on_failure", expected, "another retry")));
+            return Err(raise(Error::invalid(
+                "on_failure",
+                expected,
+                "another retry",
+            )));
         }
         Ok(wanted)
     }
@@ -190,7 +200,11 @@ fn reaction(value: &Dynamic) -> Scripted<Reaction> {
         let reward = number("on_failure", value)?;
         return match reward.is_finite() {
             true => Ok(Reaction::Penalise(reward)),
-            false => Err(raise(Error::invalid("on_failure", "a finite reward", reward))),
+            false => Err(raise(Error::invalid(
+                "on_failure",
+                "a finite reward",
+                reward,
+            ))),
         };
     }
     if let Some(map) = value.read_lock::<Map>() {
@@ -235,7 +249,11 @@ fn network(
 
 /// Calls `function` with the functions of the file that defines it, not with those of the recipe
 /// that it was handed to, which may have others of the same names.
-pub(super) fn call_home(ctx: &NativeCallContext, function: &FnPtr, argument: Dynamic) -> Scripted<Dynamic> {
+pub(super) fn call_home(
+    ctx: &NativeCallContext,
+    function: &FnPtr,
+    argument: Dynamic,
+) -> Scripted<Dynamic> {
     let mut global = ctx.global_runtime_state().clone();
     let arity = function.curry().len() + 1;
     let defines = |library: &&rhai::Shared<Module>| {
@@ -263,4 +281,3 @@ pub(super) fn call_home(ctx: &NativeCallContext, function: &FnPtr, argument: Dyn
     let home = NativeCallContext::new_with_all_fields(engine, called, source, &global, position);
     function.call_within_context(&home, (argument,))
 }
-

@@ -24,7 +24,10 @@ impl Budget {
     /// # Errors
     /// [`Error::Invalid`] with the limit's name and what it accepts.
     pub fn validate(&self) -> Result<()> {
-        match self.hours.filter(|hours| !(*hours > 0.0 && hours.is_finite())) {
+        match self
+            .hours
+            .filter(|hours| !(*hours > 0.0 && hours.is_finite()))
+        {
             Some(hours) => {
                 let expected = "a number of hours above 0";
                 Err(Error::invalid("budget 'hours'", expected, hours))
@@ -48,9 +51,15 @@ impl Budget {
         let (trials, hours) = (study.trials().len(), study.elapsed() / 3600.0);
         let children = || study.trials().iter().filter(|t| t.trained()).count();
         let reached = [
-            self.trials.filter(|most| trials >= *most).map(|most| format!("{most} trials")),
-            self.hours.filter(|most| hours >= *most).map(|most| format!("{most} hours")),
-            self.children.filter(|most| children() >= *most).map(|most| format!("{most} children")),
+            self.trials
+                .filter(|most| trials >= *most)
+                .map(|most| format!("{most} trials")),
+            self.hours
+                .filter(|most| hours >= *most)
+                .map(|most| format!("{most} hours")),
+            self.children
+                .filter(|most| children() >= *most)
+                .map(|most| format!("{most} children")),
         ];
         reached.into_iter().flatten().next()
     }

@@ -171,10 +171,7 @@ fn differing(trial: &Trial, question: &Question) -> (String, String) {
     let (Some(a), Some(b)) = (trial.evaluation.as_ref(), question.evaluation) else {
         let key = |digest: Option<Digest>| digest.map_or("nothing".into(), |d| d.short());
         let with = |name: String, digest| format!("{name} as {}", key(digest));
-        return (
-            with(then, trial.first_digest()),
-            with(now, question.digest),
-        );
+        return (with(then, trial.first_digest()), with(now, question.digest));
     };
     let parts = |asked: &Evaluation| {
         let training = serde_json::to_value(&asked.training).unwrap_or_default();
@@ -194,7 +191,10 @@ fn differing(trial: &Trial, question: &Question) -> (String, String) {
     let differs = names.into_iter().find(|name| a.get(*name) != b.get(*name));
     let with = |parts: &BTreeMap<String, String>| {
         let value = differs.and_then(|name| Some(format!("{name} {}", parts.get(name)?)));
-        format!("{then} with {}", value.unwrap_or_else(|| "the default".into()))
+        format!(
+            "{then} with {}",
+            value.unwrap_or_else(|| "the default".into())
+        )
     };
     (with(&a), with(&b))
 }

@@ -42,7 +42,7 @@ impl From<&Actions> for Decisions {
 }
 
 /// One evaluated network of a search, as it stands in `trials.jsonl` and in the store.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Trial {
     /// The position in the study, from 1.
     pub number: usize,
