@@ -110,7 +110,7 @@ fn outcome(accuracy: f64) -> Outcome {
         seconds: awkward / 3.0,
         params: u64::MAX,
         macs: 1 << 60,
-        failure: None,
+        ..Outcome::default()
     }
 }
 
@@ -124,13 +124,12 @@ fn failed() -> Outcome {
 fn trial(number: usize, score: Option<f64>) -> Trial {
     Trial {
         number,
-        actions: None,
         reward: score.unwrap_or(-0.1),
         score,
         cached: number % 2 == 0,
         digest: Some(digest(number)),
-        evaluation: None,
         outcome: score.map_or_else(failed, outcome),
+        ..Trial::default()
     }
 }
 
