@@ -27,7 +27,7 @@ pub struct Control<'a> {
     /// Set from outside to stop the training at the next batch.
     pub cancelled: &'a AtomicBool,
     /// What is expected of the training: after epoch e (from 0) the best validation accuracy so far must be
-    /// at least `floor[e]`, where there is such an entry, else it ends with [`Stopped::Median`].
+    /// at least `floor[e]`, where there is such an entry, else it ends with [`Stopped::Median`](crate::evaluation::Stopped::Median).
     pub floor: &'a [f64],
     /// Called after each finished epoch.
     pub on_epoch: &'a (dyn Fn(&Epoch) + 'a),
