@@ -64,8 +64,8 @@ impl Files {
         Ok(Some(name))
     }
 
-    /// The weights that answer `asked`, those of its best epoch: from their file, else from a checkpoint after as
-    /// many epochs.
+    /// The weights that answer `asked`, those of its best epoch: from their file, else from a checkpoint
+    /// where its training ended.
     pub fn weights(&self, asked: &Evaluation) -> Option<Weights> {
         if let Self::Folder(folder) = self
             && let Ok(weights) = Weights::load(folder.join(weights_name(&asked.digest())))
@@ -73,8 +73,9 @@ impl Files {
             return Some(weights);
         }
         let checkpoint = self.checkpoint(asked)?;
-        let same = checkpoint.epochs() == asked.training.epochs;
-        same.then(|| checkpoint.weights().clone())
+        checkpoint
+            .answers(asked)
+            .then(|| checkpoint.weights().clone())
     }
 }
 
