@@ -114,6 +114,13 @@ impl Server {
         String::from_utf8(answer.stdout).unwrap().trim_end().into()
     }
 
+    /// Sends a signal, such as `STOP`, to the server's processes `pids`, which are separated by space.
+    pub fn signal(&self, signal: &str, pids: &str) {
+        let mut kill = unprivileged("kill");
+        let sent = kill.arg(format!("-{signal}")).args(pids.split_whitespace());
+        assert!(sent.status().unwrap().success(), "{signal} {pids}");
+    }
+
     /// Ends all connections at once, as a server does that crashes, and starts again.
     pub fn restart(&self) {
         self.stop();

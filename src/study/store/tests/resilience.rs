@@ -123,6 +123,25 @@ fn the_lock_of_a_study_is_taken_again_after_a_restart() {
 }
 
 #[test]
+fn a_connection_that_keeps_silent_is_given_up() {
+    let Some(server) = Server::start("") else {
+        return;
+    };
+    let url = server.database();
+    let store = open(&address(&url)).unwrap();
+    assert_eq!(store.studies().unwrap(), []);
+    let sessions = "select pid from pg_stat_activity where application_name <> 'psql' \
+                    and datname = current_database()";
+    let silent = server.sql(&url, sessions);
+    assert!(!silent.is_empty(), "the pool keeps its connection");
+    server.signal("STOP", &silent);
+    let tenure = store.create(&about("digits")).unwrap();
+    tenure.append(&trial(1, Some(0.5))).unwrap();
+    assert_eq!(store.trials(tenure.study()).unwrap().len(), 1);
+    server.signal("CONT", &silent);
+}
+
+#[test]
 fn a_server_that_refuses_or_is_not_there_is_named() {
     let Some(server) = Server::start("") else {
         return;
