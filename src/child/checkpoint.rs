@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::stopping::stopped;
 use super::weights::Weights;
 use crate::arrays::{self, Arrays};
 use crate::error::{Error, Result};
@@ -35,6 +36,8 @@ pub struct Checkpoint {
 pub(super) struct About {
     /// See [`Checkpoint::child`].
     pub child: Digest,
+    /// The epochs that were asked for; there are fewer after an early stop.
+    pub asked: usize,
     /// The updates that the optimizer made.
     pub updates: usize,
     /// The finished epochs, at least one.
@@ -52,7 +55,7 @@ impl Checkpoint {
         self.about.child
     }
 
-    /// The weights of the best epoch, those that an evaluation of so many epochs comes to.
+    /// The weights of the best epoch, those that the evaluations that it [answers](Self::answers) come to.
     pub fn weights(&self) -> &Weights {
         self.best.as_ref().unwrap_or(&self.last)
     }
@@ -80,12 +83,22 @@ impl Checkpoint {
             return refuse(format!("at least {done} epochs"), asked.to_string());
         }
         match evaluation.total_epochs_matter() {
-            Some(what) if asked != done => refuse(
-                format!("{done} epochs, since the {what} depends on their number"),
+            Some(what) if asked != self.about.asked => refuse(
+                format!(
+                    "{} epochs, since the {what} depends on their number",
+                    self.about.asked
+                ),
                 asked.to_string(),
             ),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the training of `evaluation` ends here, so that [`weights`](Self::weights) are what it comes to.
+    pub fn answers(&self, evaluation: &Evaluation) -> bool {
+        let asked = &evaluation.training;
+        let ended = || stopped(&self.about.history, asked, &[]).is_some();
+        self.check(evaluation).is_ok() && (self.epochs() == asked.epochs || ended())
     }
 
     /// Writes a safetensors file; whoever reads `path` meanwhile sees the old file or the new one,

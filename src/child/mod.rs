@@ -19,6 +19,8 @@ mod parameters;
 mod precision;
 mod schedule;
 mod score;
+mod state;
+mod stopping;
 mod train;
 mod update;
 mod weights;

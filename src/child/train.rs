@@ -7,13 +7,13 @@ use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use rand::seq::SliceRandom;
 
-use super::checkpoint::{About, Checkpoint};
-use super::forward::Child;
-use super::loss::{Totals, cross_entropy};
+use super::checkpoint::Checkpoint;
+use super::loss::{Totals, at_hand, cross_entropy};
 use super::precision::{check_precision, forward_train};
 use super::schedule::learning_rate;
 use super::score::measure;
-use super::update::Optimizer;
+use super::state::State;
+use super::stopping::{best_of, stopped};
 use super::weights::Weights;
 use super::{guard, kernels};
 use crate::data::{Augment, Dataset};
@@ -26,6 +26,9 @@ pub struct Control<'a> {
     pub deadline: Option<Duration>,
     /// Set from outside to stop the training at the next batch.
     pub cancelled: &'a AtomicBool,
+    /// What is expected of the training: after epoch e (from 0) the best validation accuracy so far must be
+    /// at least `floor[e]`, where there is such an entry, else it ends with [`Stopped::Median`](crate::evaluation::Stopped::Median).
+    pub floor: &'a [f64],
     /// Called after each finished epoch.
     pub on_epoch: &'a (dyn Fn(&Epoch) + 'a),
 }
@@ -57,21 +60,14 @@ impl From<Error> for Stop {
     }
 }
 
-/// What the updates of a training change.
-struct State {
-    child: Child,
-    optimizer: Optimizer,
-    /// The child after the best epoch so far.
-    best: Option<Child>,
-}
-
 /// Trains the child of `evaluation` on `data`.
 ///
-/// A pure function of the evaluation, but for the seconds: on one kind of CPU the same evaluation
-/// gives the same history to the last bit. Each epoch runs over the shuffled training data, the
+/// A pure function of the evaluation, but for the seconds and a stop by [`Control::floor`]: on one kind of
+/// CPU the same evaluation gives the same history to the last bit. Each epoch runs over the shuffled training data, the
 /// last, smaller batch included, then measures the validation data; the weights of the epoch with the
 /// highest validation accuracy (of equals, the lowest validation loss) are kept, and the outcome is
-/// theirs.
+/// theirs. A loss that is not finite is a failure: on the CPU at its batch, elsewhere at the end of the
+/// epoch, the first time that the device is waited for.
 ///
 /// Children may train on one GPU from several threads at once: CubeCL gives each thread a stream of its
 /// own, and they share the copy of the data that the device holds.
@@ -147,6 +143,7 @@ fn run(
             outcome.accuracy = best.map(|epoch| epoch.validation_accuracy);
             outcome.loss = best.map(|epoch| epoch.validation_loss);
             outcome.best_epoch = best.map(|epoch| epoch.epoch);
+            outcome.stopped = stopped(&history, &evaluation.training, control.floor);
             (Some(weights), checkpoint)
         }
         Err(Stop::Failed(failure)) => {
@@ -157,63 +154,6 @@ fn run(
     };
     outcome.history = history;
     Ok((Trained { outcome, weights }, checkpoint))
-}
-
-impl State {
-    /// Where `start` ended; without one, before the first update.
-    fn new(evaluation: &Evaluation, start: Option<&Checkpoint>, device: &Device) -> Result<Self> {
-        let Evaluation {
-            network,
-            training: config,
-            seed,
-            ..
-        } = evaluation;
-        let plain = device.clone().without_autodiff();
-        let device = plain.clone().autodiff();
-        let Some(start) = start else {
-            return Ok(Self {
-                child: Child::build(network, *seed, &device)?,
-                optimizer: Optimizer::new(config),
-                best: None,
-            });
-        };
-        let child = Child::with_weights(network, &start.last, &device)?;
-        let (updates, memories) = (start.about.updates, &start.memories);
-        Ok(Self {
-            optimizer: Optimizer::restore(config, &child.parameters, updates, memories, &plain)?,
-            best: Some(match &start.best {
-                Some(best) => Child::with_weights(network, best, &plain)?,
-                None => child.valid(),
-            }),
-            child,
-        })
-    }
-
-    /// The weights of the best epoch of `history`, and a checkpoint if it is to be kept.
-    fn ended(
-        self,
-        evaluation: &Evaluation,
-        history: &[Epoch],
-        keep: bool,
-    ) -> Result<(Weights, Option<Checkpoint>)> {
-        let last = self.child.valid();
-        let best = self.best.unwrap_or_else(|| last.clone()).weights()?;
-        if !keep {
-            return Ok((best, None));
-        }
-        let is_last = best_of(history).is_none_or(|best| best.epoch == history.len());
-        let checkpoint = Checkpoint {
-            about: About {
-                child: evaluation.child_digest(),
-                updates: self.optimizer.updates(),
-                history: history.to_vec(),
-            },
-            last: last.weights()?,
-            best: (!is_last).then(|| best.clone()),
-            memories: self.optimizer.memories()?,
-        };
-        Ok((best, Some(checkpoint)))
-    }
 }
 
 /// Trains from the end of `history`, which it extends, to the last epoch.
@@ -244,6 +184,9 @@ fn learn(
     let pause = || pause(control, started);
 
     for epoch in history.len()..config.epochs {
+        if stopped(history, config, control.floor).is_some() {
+            break;
+        }
         let epoch_started = Instant::now();
         // Every epoch has streams of its own, so that a training can start at any of them.
         let stream = |name: &str| {
@@ -271,6 +214,11 @@ fn learn(
                 &mut dropout,
             );
             let loss = cross_entropy(logits.clone(), &batch.labels, config.label_smoothing);
+            if let Some(loss) = at_hand(&loss) {
+                let (epoch, batch) = (epoch + 1, update + 1);
+                let at = || format!("epoch {epoch}, batch {batch} of {per_epoch}");
+                finite("training loss", loss, at)?;
+            }
             let gradients = GradientsParams::from_grads(loss.backward(), &child.parameters);
             totals.add(loss, logits, batch.labels);
             let rate = learning_rate(config, epoch, update, per_epoch);
@@ -281,8 +229,9 @@ fn learn(
         // The one place of an epoch where the host waits for the device.
         let [(loss, accuracy), (validation_loss, validation_accuracy)] =
             Totals::read([totals, measured]);
-        finite(epoch, "training loss", loss)?;
-        finite(epoch, "validation loss", validation_loss)?;
+        let at = || format!("epoch {}", epoch + 1);
+        finite("training loss", loss, at)?;
+        finite("validation loss", validation_loss, at)?;
         let finished = Epoch {
             epoch: epoch + 1,
             loss,
@@ -302,16 +251,6 @@ fn learn(
         child,
         optimizer,
         best,
-    })
-}
-
-/// The epoch with the highest validation accuracy; of equals, the one with the lowest validation loss,
-/// and of equals again, the first.
-fn best_of(history: &[Epoch]) -> Option<&Epoch> {
-    let backwards = history.iter().rev();
-    backwards.max_by(|a, b| {
-        let accuracy = a.validation_accuracy.total_cmp(&b.validation_accuracy);
-        accuracy.then(b.validation_loss.total_cmp(&a.validation_loss))
     })
 }
 
@@ -364,10 +303,11 @@ fn pause(control: &Control, started: Instant) -> Result<(), Stop> {
     }
 }
 
-fn finite(epoch: usize, what: &str, value: f64) -> Result<(), Stop> {
+/// Checks that `value`, which was measured `at` a point of the training, is a finite number.
+fn finite(what: &str, value: f64, at: impl Fn() -> String) -> Result<(), Stop> {
     if value.is_finite() {
         return Ok(());
     }
-    let message = format!("epoch {}: the {what} is {value}", epoch + 1);
+    let message = format!("{}: the {what} is {value}", at());
     Err(Stop::failed(FailureKind::Nan, message))
 }

@@ -6,6 +6,8 @@ mod export;
 mod params;
 mod repl;
 mod run;
+mod session;
+mod store;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +22,7 @@ use crate::device::Selector;
 use crate::error::{Error, Result};
 use crate::manager::Workers;
 use crate::script::{Diagnostic, Sources};
+use crate::study::Budget;
 
 /// Neural architecture search as a script.
 #[derive(Parser)]
@@ -61,9 +64,30 @@ struct RunArgs {
     /// How many networks train at the same time: auto (one per core on the CPU, one on a GPU) or a number.
     #[arg(long, value_name = "N", env = "NAS_SCRIPT_WORKERS", default_value_t = Workers::Auto)]
     workers: Workers,
-    /// The seed that every random draw derives from.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// The seed that every random draw derives from [default: 0, or the resumed study's].
+    #[arg(long)]
+    seed: Option<u64>,
+    #[command(flatten)]
+    store: store::StoreArgs,
+    /// The name of the study: a new one, or one to go on with [default: that of the run's folder].
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    study: Option<String>,
+    /// Go on with this study, from where it stopped.
+    #[arg(long, value_name = "STUDY")]
+    resume: Option<String>,
+    /// Start a new study of this name that shares the trials of the resumed one for as long as the script asks for
+    /// the same.
+    #[arg(long, value_name = "NAME")]
+    fork: Option<String>,
+    /// End the search after so many trials.
+    #[arg(long, value_name = "N")]
+    max_trials: Option<usize>,
+    /// End the search after so many hours of work, over all sessions of the study.
+    #[arg(long, value_name = "H")]
+    max_hours: Option<f64>,
+    /// End the search after so many trained networks.
+    #[arg(long, value_name = "N")]
+    max_children: Option<usize>,
     /// The run's folder, new or empty [default: runs/<script>-<n>].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -73,6 +97,17 @@ struct RunArgs {
     /// Print no progress.
     #[arg(short, long)]
     quiet: bool,
+}
+
+impl RunArgs {
+    /// What the search may spend.
+    fn budget(&self) -> Budget {
+        Budget {
+            trials: self.max_trials,
+            hours: self.max_hours,
+            children: self.max_children,
+        }
+    }
 }
 
 /// What ends the program other than success.
@@ -135,7 +170,8 @@ fn dispatch(cli: Cli) -> Result<(), Ending> {
         }
         (Some(Command::Data(command)), _) => Ok(data::run(command)?),
         (Some(Command::Export(arguments)), _) => Ok(export::run(&arguments)?),
-        (None, Some(script)) => run::script(&script, cli.run),
+        (None, None) if cli.run.resume.is_some() => run::script(None, cli.run),
+        (None, Some(script)) => run::script(Some(script), cli.run),
         (None, None) if !cli.run.param.is_empty() || cli.run.out.is_some() => {
             Cli::command()
                 .error(

@@ -3,12 +3,12 @@
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
+use super::run::{executor, progress};
 use super::{Ending, RunArgs, colour, interrupt_flag};
 use crate::data::DataPaths;
-use crate::device::{self, Selector};
+use crate::device;
 use crate::error::{Error, Result};
 use crate::repl::Repl;
-use crate::report::progress::Progress;
 use crate::script::{self, Host, Params, Session, Sources};
 use crate::seed::Seed;
 use crate::study::Study;
@@ -20,18 +20,16 @@ pub(super) fn start(args: RunArgs) -> Result<(), Ending> {
         println!("nas-script {} on {compute}", env!("CARGO_PKG_VERSION"));
         println!("Rhai expressions; :help for commands, Ctrl-D to leave");
     }
+    let (interrupted, progress) = (interrupt_flag(), progress(args.quiet));
     let host = Host::new(Session {
-        workers: args.workers.number(compute.selector == Selector::Cpu),
+        executor: executor(&args, &compute, &progress, &interrupted),
         device: compute.device,
+        files: None,
         paths: DataPaths::new(args.data_dir),
-        study: Study::in_memory("repl", Seed(args.seed)),
+        study: Study::in_memory("repl", Seed(args.seed.unwrap_or(0))),
         params: Params::default(),
-        progress: if args.quiet {
-            Progress::quiet()
-        } else {
-            Progress::default()
-        },
-        interrupted: interrupt_flag(),
+        progress,
+        interrupted,
         folder: PathBuf::new(),
     });
     let sources = Sources::default();

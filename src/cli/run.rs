@@ -1,25 +1,33 @@
 //! `nas-script SCRIPT`: run a search, and say where everything is kept.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use super::session::{self, Start};
 use super::{Ending, RunArgs, interrupt_flag, read_script};
 use crate::data::DataPaths;
-use crate::device::{self, Selector};
-use crate::error::Result;
-use crate::manager::BEST_WEIGHTS_FILE;
-use crate::report::history::{HISTORY_FILE, History};
+use crate::device::{self, Compute, Selector};
+use crate::error::{Error, Result};
+use crate::manager::{BEST_WEIGHTS_FILE, Crew, Executor, InProcess};
 use crate::report::progress::{Progress, say, warn};
-use crate::report::tensorboard::Events;
 use crate::script::{self, Host, Params, Session, Sources};
-use crate::seed::Seed;
-use crate::study::{Recorder, RunFolder, Study};
+use crate::study::RunFolder;
 
-/// The folder that runs are kept in, where no other is named.
-const RUNS: &str = "runs";
-
-pub(super) fn script(path: &Path, args: RunArgs) -> Result<(), Ending> {
-    let text = read_script(path)?;
-    let params = Params::parse(&args.param)?;
+/// Runs the script at `path`, else the one that the resumed study was started with.
+pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending> {
+    let opened = args.store.open()?;
+    let earlier = session::earlier(opened.as_ref(), &args)?;
+    let recorded = || {
+        earlier
+            .as_ref()
+            .map(|kept| PathBuf::from(&kept.about.script))
+    };
+    let path = path.or_else(recorded);
+    let path = path.ok_or_else(|| Error::invalid("SCRIPT", "a script", "none"))?;
+    let text = read_script(&path)?;
+    let given = earlier.iter().flat_map(|kept| kept.about.params.clone());
+    let params = Params::parse(&args.param)?.over(given.collect());
     let compute = device::open(args.device)?;
     let name = path.file_stem().unwrap_or(path.as_os_str());
     let name = name.to_string_lossy().into_owned();
@@ -27,45 +35,81 @@ pub(super) fn script(path: &Path, args: RunArgs) -> Result<(), Ending> {
     // The script is checked before anything is written: a slip leaves no empty run behind.
     let sources = Sources::default();
     let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-    let checked = script::parse(&sources, path, &text);
+    let checked = script::parse(&sources, &path, &text);
     let declared = checked.map_err(|d| Ending::Script(Box::new(d), sources.clone()))?;
     params.check(&declared)?;
 
-    let run = match &args.out {
-        Some(out) => RunFolder::at(out)?,
-        None => RunFolder::create(Path::new(RUNS), &name)?,
+    let start = Start {
+        script: &path,
+        name: &name,
+        args: &args,
+        params: params.given().clone(),
     };
-    let study = Study::in_folder(&name, Seed(args.seed), run.clone(), recorders(&run)?)?;
+    let (study, run) = session::open(&start, opened.as_ref(), earlier.as_ref())?;
     if !args.quiet {
-        warn(&format!("device: {compute}, seed: {}", args.seed));
+        warn(&format!("device: {compute}, seed: {}", study.seed().0));
+        if let Some(kept) = earlier.as_ref().filter(|kept| kept.trials > 0) {
+            let (name, trials) = (&kept.about.name, kept.trials);
+            warn(&format!(
+                "study '{name}' has {trials} trials: the script is answered from them first"
+            ));
+        }
     }
+    let interrupted = interrupt_flag();
+    let progress = progress(args.quiet);
     let host = Host::new(Session {
-        workers: args.workers.number(compute.selector == Selector::Cpu),
+        executor: executor(&args, &compute, &progress, &interrupted),
         device: compute.device,
+        files: opened.map(|opened| opened.files),
         paths: DataPaths::new(args.data_dir),
         study,
         params,
-        progress: if args.quiet {
-            Progress::quiet()
-        } else {
-            Progress::default()
-        },
-        interrupted: interrupt_flag(),
+        progress,
+        interrupted,
         folder,
     });
     let engine = script::engine(&host, &sources);
     let result =
-        script::compile(&engine, &sources, path, &text).and_then(|ast| script::run(&engine, &ast));
+        script::compile(&engine, &sources, &path, &text).and_then(|ast| script::run(&engine, &ast));
     host.finish();
     summarise(&host, &run);
+    if result.is_err() && host.study().lock().store().is_some() {
+        let study = host.study().lock();
+        warn(&format!(
+            "go on with: nas-script {} --resume {}",
+            path.display(),
+            study.name()
+        ));
+    }
     result.map_err(|diagnostic| Ending::Script(Box::new(diagnostic), sources))
 }
 
-fn recorders(run: &RunFolder) -> Result<Vec<Box<dyn Recorder>>> {
-    Ok(vec![
-        Box::new(History::create(&run.file(HISTORY_FILE))?),
-        Box::new(Events::create(run.path())?),
-    ])
+/// What shows a run in the terminal.
+pub(super) fn progress(quiet: bool) -> Arc<Progress> {
+    Arc::new(match quiet {
+        true => Progress::quiet(),
+        false => Progress::default(),
+    })
+}
+
+/// What trains the children of a session.
+pub(super) fn executor(
+    args: &RunArgs,
+    compute: &Compute,
+    progress: &Arc<Progress>,
+    interrupted: &Arc<AtomicBool>,
+) -> Arc<dyn Executor> {
+    let progress = progress.clone();
+    let workers = args.workers.number(compute.selector == Selector::Cpu);
+    Arc::new(InProcess {
+        device: compute.device.clone(),
+        crew: Arc::new(Crew::new(workers)),
+        interrupted: interrupted.clone(),
+        follow: Arc::new(move |epochs| {
+            let child = progress.child(epochs);
+            Box::new(move |epoch| child.epoch(epoch))
+        }),
+    })
 }
 
 /// Says what the run came to and where it is kept.
@@ -84,4 +128,7 @@ fn summarise(host: &Host, run: &RunFolder) {
         ));
     }
     say(&format!("kept in: {}", run.path().display()));
+    if let Some(store) = study.store() {
+        say(&format!("study: {} in {}", study.name(), store.name()));
+    }
 }

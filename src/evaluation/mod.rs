@@ -2,14 +2,16 @@
 //! Pure data: knows nothing of how a child is trained or where outcomes are kept.
 
 mod config;
+pub mod median;
 mod outcome;
+mod repeats;
 
 #[cfg(test)]
 mod tests;
 
 pub use crate::network::Digest;
 pub use config::{OptimizerKind, Precision, ScheduleKind, TrainingConfig};
-pub use outcome::{Epoch, Failure, FailureKind, Outcome};
+pub use outcome::{Epoch, Failure, FailureKind, Outcome, Stopped};
 
 use crate::network::{DropPath, DropSchedule, Network, Op};
 use crate::seed::Seed;
@@ -59,6 +61,12 @@ impl Evaluation {
             epochs: 0,
             ..self.training.clone()
         })
+    }
+
+    /// The whole question as JSON.
+    pub fn to_json(&self) -> String {
+        // A struct of strings, numbers and lists with string keys always is JSON.
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     fn digest_with(&self, training: &TrainingConfig) -> Digest {

@@ -1,56 +1,38 @@
 //! The answers to the networks of one call, in the order asked, while their children are in training.
 //! Knows nothing of rewards, nor of where a child is trained.
 
-use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 
 use parking_lot::Mutex;
 
+use super::candidate::Evaluated;
 use super::executor::{Ended, Executor, Jobs};
-use crate::child::{Trained, Weights};
+use crate::child::Trained;
 use crate::error::{Error, Result};
 use crate::evaluation::{Evaluation, Failure, FailureKind, Outcome};
-use crate::network::{Digest, Network};
-use crate::space::Actions;
 use crate::study::Study;
 
-/// What is to be evaluated.
-pub struct Candidate {
-    /// The network, or why there is none, such as shapes that do not fit.
-    pub network: Result<Arc<Network>, String>,
-    /// The actions that it was made of; `None` for a network that was not.
-    pub actions: Option<Actions>,
-    /// How many epochs it is trained; `None`: as many as the manager's settings say.
-    pub epochs: Option<NonZero<usize>>,
+/// Where one seed's outcome of a candidate comes from.
+pub(super) enum Part {
+    /// It is known.
+    Known(Outcome),
+    /// The job of this position in the call brings it.
+    Job(usize),
 }
 
-/// An answered evaluation, not yet a trial of the study.
-pub struct Evaluated {
-    pub(super) actions: Option<Actions>,
-    pub(super) asked: Option<Evaluation>,
-    /// What came back.
-    pub outcome: Outcome,
-    pub(super) cached: bool,
-    pub(super) weights: Option<Weights>,
-}
-
-/// One position of a call: its answer, but for what the job `job` is still to bring.
+/// One position of a call: its answer, but for what `parts` are still to bring, one a seed.
 pub(super) struct Place {
-    evaluated: Evaluated,
-    job: Option<usize>,
+    pub evaluated: Evaluated,
+    pub parts: Vec<Part>,
 }
 
 impl Place {
-    pub(super) fn known(evaluated: Evaluated) -> Self {
-        let job = None;
-        Self { evaluated, job }
-    }
-
-    pub(super) fn trained(evaluated: Evaluated, job: usize) -> Self {
-        let job = Some(job);
-        Self { evaluated, job }
+    /// A position that is answered already.
+    pub fn known(evaluated: Evaluated) -> Self {
+        let parts = Vec::new();
+        Self { evaluated, parts }
     }
 }
 
@@ -63,9 +45,9 @@ impl Place {
 /// Dropping it waits for the children in training, and starts no more.
 pub struct Answers {
     places: std::vec::IntoIter<Place>,
+    asked: Vec<Evaluation>,
     /// What came of each job.
     ended: Vec<Option<Result<Trained>>>,
-    digests: Vec<Digest>,
     receiver: Receiver<Ended>,
     withdrawn: Arc<AtomicBool>,
     stopped: bool,
@@ -79,43 +61,94 @@ impl Answers {
         executor: &dyn Executor,
         study: Arc<Mutex<Study>>,
     ) -> Result<Self> {
-        let digests: Vec<Digest> = jobs.asked.iter().map(Evaluation::digest).collect();
-        let withdrawn = jobs.withdrawn.clone();
-        let receiver = match digests.is_empty() {
-            true => mpsc::channel().1,
-            false => executor.start(jobs)?,
-        };
-        Ok(Self {
-            places: places.into_iter(),
-            ended: digests.iter().map(|_| None).collect(),
-            digests,
-            receiver,
-            withdrawn,
-            stopped: false,
-            study,
-        })
+        let mut answers = Self::known(places, study);
+        answers.ended = jobs.asked.iter().map(|_| None).collect();
+        answers.asked = jobs.asked.clone();
+        answers.withdrawn = jobs.withdrawn.clone();
+        answers.receiver = executor.start(jobs)?;
+        Ok(answers)
     }
 
-    /// Starts no more children, and waits for those in training. What they come to is still answered.
-    pub fn stop(&mut self) {
+    /// Answers that need no child.
+    pub(super) fn known(places: Vec<Place>, study: Arc<Mutex<Study>>) -> Self {
+        Self {
+            places: places.into_iter(),
+            asked: Vec::new(),
+            ended: Vec::new(),
+            receiver: mpsc::channel().1,
+            withdrawn: Arc::default(),
+            stopped: false,
+            study,
+        }
+    }
+
+    /// The flag that, once set, starts no further child of the call.
+    pub(super) fn withdrawn(&self) -> &Arc<AtomicBool> {
+        &self.withdrawn
+    }
+
+    /// Starts no more children, and waits for those in training. What they come to is kept.
+    fn stop(&mut self) {
         self.withdrawn.store(true, Ordering::Relaxed);
         while self.receive() {}
     }
 
     /// Waits for the next child to end; `false` where none is left.
     fn receive(&mut self) -> bool {
-        let Ok(Ended { job, trained }) = self.receiver.recv() else {
+        let Ok(Ended {
+            job,
+            mut trained,
+            left,
+        }) = self.receiver.recv()
+        else {
             return false;
         };
-        match &trained {
-            Ok(trained) => {
-                let mut study = self.study.lock();
-                study.keep(self.digests[job], &trained.outcome);
-            }
-            Err(_) => self.stopped = true,
+        if let Ok(Trained { outcome, .. }) = &trained {
+            // An outcome is in the store before a script sees it.
+            let kept = self.study.lock().keep(&self.asked[job], outcome, left);
+            trained = kept.and(trained);
         }
+        self.stopped |= trained.is_err();
         self.ended[job] = Some(trained);
         true
+    }
+
+    /// The outcome of the job `job`, and its weights for whoever asks first.
+    fn outcome(&mut self, job: usize) -> Result<Trained> {
+        while self.ended[job].is_none() && self.receive() {}
+        if self.ended[job].is_none() && self.stopped {
+            return Err(Error::Interrupted);
+        }
+        match self.ended[job].get_or_insert_with(|| Ok(lost())) {
+            Ok(trained) => Ok(Trained {
+                outcome: trained.outcome.clone(),
+                weights: trained.weights.take(),
+            }),
+            // A twin that follows was stopped by it.
+            Err(error) => Err(std::mem::replace(error, Error::Interrupted)),
+        }
+    }
+
+    fn answer(&mut self, place: Place) -> Result<Evaluated> {
+        let Place {
+            mut evaluated,
+            parts,
+        } = place;
+        let mut outcomes = Vec::new();
+        for part in parts {
+            let trained = match part {
+                Part::Known(outcome) => without_weights(outcome),
+                Part::Job(job) => self.outcome(job)?,
+            };
+            evaluated.weights = evaluated.weights.or(trained.weights);
+            outcomes.push(trained.outcome);
+        }
+        match outcomes.len() {
+            0 => {}
+            1 => evaluated.outcome = outcomes.remove(0),
+            _ => evaluated.outcome = Outcome::of_repeats(&outcomes),
+        }
+        Ok(evaluated)
     }
 }
 
@@ -123,23 +156,8 @@ impl Iterator for Answers {
     type Item = Result<Evaluated>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Place { mut evaluated, job } = self.places.next()?;
-        let Some(job) = job else {
-            return Some(Ok(evaluated));
-        };
-        while self.ended[job].is_none() && self.receive() {}
-        let ended = &mut self.ended[job];
-        if ended.is_none() && self.stopped {
-            return Some(Err(Error::Interrupted));
-        }
-        let trained = match ended.get_or_insert_with(|| Ok(lost())) {
-            Ok(trained) => trained,
-            // A twin that follows was stopped by it.
-            Err(error) => return Some(Err(std::mem::replace(error, Error::Interrupted))),
-        };
-        evaluated.outcome = trained.outcome.clone();
-        evaluated.weights = trained.weights.take();
-        Some(Ok(evaluated))
+        let place = self.places.next()?;
+        Some(self.answer(place))
     }
 }
 
@@ -152,11 +170,13 @@ impl Drop for Answers {
 /// What is known of a child whose executor ended without an answer.
 pub(super) fn lost() -> Trained {
     let failure = Failure::new(FailureKind::Panic, "the training ended without an answer");
-    Trained {
-        outcome: Outcome {
-            failure: Some(failure),
-            ..Outcome::default()
-        },
-        weights: None,
-    }
+    without_weights(Outcome {
+        failure: Some(failure),
+        ..Outcome::default()
+    })
+}
+
+fn without_weights(outcome: Outcome) -> Trained {
+    let weights = None;
+    Trained { outcome, weights }
 }

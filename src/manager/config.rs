@@ -1,5 +1,7 @@
 //! The settings of a manager other than those of the training. Knows nothing of networks.
 
+use std::num::NonZero;
+
 use crate::error::{Error, Result};
 
 /// A year, in seconds; a guard against slips.
@@ -27,8 +29,13 @@ pub struct ManagerConfig {
     /// size and with the optimizer of the training. Default: no limit.
     pub max_memory: Option<u64>,
     /// Whether each child leaves a checkpoint, from which more epochs of it go on. It takes the memory
-    /// or the disk space of 2 to 4 copies of the weights. Default false.
-    pub checkpoints: bool,
+    /// or the disk space of 2 to 4 copies of the weights. Default: where the study is stored.
+    pub checkpoints: Option<bool>,
+    /// From how many seeds each network is evaluated; its accuracy is then their mean. Default 1.
+    pub repeats: Option<NonZero<usize>>,
+    /// Whether a child is stopped once its best accuracy is below the
+    /// [median](crate::evaluation::median) of the trials before it. Default false.
+    pub median_stop: bool,
 }
 
 /// The option `clip_rewards`: a switch, as in the original, or a bound.
@@ -61,7 +68,9 @@ impl Default for ManagerConfig {
             max_params: None,
             max_macs: None,
             max_memory: None,
-            checkpoints: false,
+            checkpoints: None,
+            repeats: None,
+            median_stop: false,
         }
     }
 }
@@ -77,6 +86,8 @@ impl ManagerConfig {
         "max_macs",
         "max_memory",
         "checkpoints",
+        "repeats",
+        "median_stop",
     ];
 
     /// Checks the values.

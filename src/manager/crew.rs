@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::child;
@@ -72,6 +72,19 @@ pub struct Crew {
     cores: usize,
     /// Pools that are free, all of one size.
     idle: Mutex<Vec<Arc<ThreadPool>>>,
+    /// How many children are in training.
+    busy: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// A place in the crew, for as long as it lives.
+pub(super) struct Turn<'a>(&'a Crew);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.busy.lock() -= 1;
+        self.0.freed.notify_one();
+    }
 }
 
 impl Crew {
@@ -82,33 +95,45 @@ impl Crew {
 
     /// The same on so many cores.
     pub(super) fn on(workers: usize, cores: usize) -> Self {
-        let idle = Mutex::default();
         Self {
             workers,
             cores,
-            idle,
+            idle: Mutex::default(),
+            busy: Mutex::default(),
+            freed: Condvar::new(),
         }
     }
 
-    /// A pool for each child that trains at the same time, where `children` are asked for in one call.
+    /// How many of `children` that are asked for in one call train side by side, and the threads of each.
     ///
-    /// Cores go to children first: a pool has more than one thread only where fewer children than cores
+    /// Cores go to children first: a child has more than one thread only where fewer children than cores
     /// train, be it that the call has no more of them or that the user wants no more workers. So a
     /// single child has all cores.
+    pub(super) fn shares(&self, children: usize) -> (usize, usize) {
+        let side_by_side = self.workers.min(children).max(1);
+        (side_by_side, (self.cores / side_by_side).max(1))
+    }
+
+    /// Waits until fewer children than there are workers train, whichever calls they belong to.
+    pub(super) fn turn(&self) -> Turn<'_> {
+        let mut busy = self.busy.lock();
+        self.freed
+            .wait_while(&mut busy, |busy| *busy >= self.workers);
+        *busy += 1;
+        Turn(self)
+    }
+
+    /// A pool of so many threads.
     ///
     /// # Errors
     /// [`Error::Io`] where the system gives no threads.
-    pub(super) fn pools(&self, children: usize) -> Result<Vec<Arc<ThreadPool>>> {
-        let side_by_side = self.workers.min(children).max(1);
-        let threads = (self.cores / side_by_side).max(1);
+    pub(super) fn pool(&self, threads: usize) -> Result<Arc<ThreadPool>> {
         let mut idle = self.idle.lock();
         idle.retain(|pool| pool.current_num_threads() == threads);
-        let kept = idle.len().saturating_sub(side_by_side);
-        let mut pools = idle.split_off(kept);
-        while pools.len() < side_by_side {
-            pools.push(Arc::new(pool(threads)?));
+        match idle.pop() {
+            Some(pool) => Ok(pool),
+            None => Ok(Arc::new(pool(threads)?)),
         }
-        Ok(pools)
     }
 
     /// Takes back a pool whose work is done.
@@ -128,10 +153,7 @@ fn pool(threads: usize) -> Result<ThreadPool> {
         .num_threads(threads)
         .stack_size(STACK)
         .thread_name(|_| "child".into())
-        .start_handler(|_| child::quiet_thread())
-        // A child's own panics are caught where it is trained. What else panics here costs that child
-        // its answer, not the search its process.
-        .panic_handler(|_| {});
+        .start_handler(|_| child::quiet_thread());
     builder
         .build()
         .map_err(|error| Error::io("start", "threads")(std::io::Error::other(error)))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 use std::time::Duration;
 
 use burn::tensor::Device;
@@ -10,7 +11,7 @@ use burn::tensor::Device;
 use super::{Crew, Files};
 use crate::child::{self, Control, Score, Trained, Weights};
 use crate::data::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluation::{Epoch, Evaluation};
 use crate::network::Network;
 
@@ -26,6 +27,8 @@ pub struct Jobs {
     pub files: Option<Arc<Files>>,
     /// Whether each starts from its child's checkpoint in the files, if it can, and leaves one.
     pub checkpoints: bool,
+    /// See [`Control::floor`]. Default empty.
+    pub floor: Arc<[f64]>,
     /// Set when the rest is not wanted any more: no further child is started.
     pub withdrawn: Arc<AtomicBool>,
 }
@@ -39,6 +42,7 @@ impl Jobs {
             timeout,
             files: None,
             checkpoints: false,
+            floor: Arc::default(),
             withdrawn: Arc::default(),
         }
     }
@@ -52,6 +56,8 @@ pub struct Ended {
     /// [`Error::Interrupted`](crate::Error::Interrupted), or [`Error::Io`](crate::Error::Io) where its
     /// checkpoint cannot be kept.
     pub trained: Result<Trained>,
+    /// The path of what it left in [`Jobs::files`].
+    pub left: Option<String>,
 }
 
 /// Runs evaluations: in this process, or elsewhere.
@@ -90,64 +96,91 @@ pub struct InProcess {
 
 impl InProcess {
     /// Trains one job after another, with others that do the same.
-    fn work(&self, jobs: &Jobs, next: &AtomicUsize, ended: &Sender<Ended>) {
-        while !jobs.withdrawn.load(Ordering::Relaxed) {
+    fn work(&self, jobs: &Jobs, next: &AtomicUsize, threads: usize, ended: &Sender<Ended>) {
+        loop {
+            let _turn = self.crew.turn();
             let job = next.fetch_add(1, Ordering::Relaxed);
             let Some(asked) = jobs.asked.get(job) else {
                 return;
             };
-            let on_epoch = (self.follow)(asked.training.epochs);
-            let control = Control {
-                deadline: jobs.timeout,
-                cancelled: &self.interrupted,
-                on_epoch: &*on_epoch,
+            if jobs.withdrawn.load(Ordering::Relaxed) {
+                return;
+            }
+            let trained = self.crew.pool(threads).and_then(|pool| {
+                let trained = pool.install(|| self.follow_and_train(asked, jobs));
+                self.crew.give_back(pool);
+                trained
+            });
+            let (trained, left) = match trained {
+                Ok((trained, left)) => (Ok(trained), left),
+                Err(error) => (Err(error), None),
             };
-            let trained = self.train(asked, jobs, &control);
             let stopped = trained.is_err();
-            if ended.send(Ended { job, trained }).is_err() || stopped {
+            if ended.send(Ended { job, trained, left }).is_err() || stopped {
                 return;
             }
         }
     }
 
-    /// Trains one child, from its checkpoint on where there is one that fits.
-    fn train(&self, asked: &Evaluation, jobs: &Jobs, control: &Control) -> Result<Trained> {
+    fn follow_and_train(
+        &self,
+        asked: &Evaluation,
+        jobs: &Jobs,
+    ) -> Result<(Trained, Option<String>)> {
+        let on_epoch = (self.follow)(asked.training.epochs);
+        let control = Control {
+            deadline: jobs.timeout,
+            cancelled: &self.interrupted,
+            floor: &jobs.floor,
+            on_epoch: &*on_epoch,
+        };
+        self.train(asked, jobs, &control)
+    }
+
+    /// Trains one child, from its checkpoint on where there is one that fits. Returns what it left in the files
+    /// too.
+    fn train(
+        &self,
+        asked: &Evaluation,
+        jobs: &Jobs,
+        control: &Control,
+    ) -> Result<(Trained, Option<String>)> {
         let Some(files) = &jobs.files else {
-            return child::train(asked, &jobs.data, &self.device, control);
+            let trained = child::train(asked, &jobs.data, &self.device, control)?;
+            return Ok((trained, None));
         };
         if !jobs.checkpoints {
             let trained = child::train(asked, &jobs.data, &self.device, control)?;
-            if let Some(weights) = &trained.weights {
-                files.keep_weights(asked, weights)?;
-            }
-            return Ok(trained);
+            let left = trained
+                .weights
+                .as_ref()
+                .filter(|_| trained.outcome.is_final());
+            let left = left.map(|weights| files.keep_weights(asked, weights));
+            return Ok((trained, left.transpose()?.flatten()));
         }
         let kept = files.checkpoint(asked);
         let start = kept.as_deref().filter(|kept| kept.check(asked).is_ok());
         let (trained, end) = child::train_from(asked, start, &jobs.data, &self.device, control)?;
         let done = kept.map_or(0, |kept| kept.epochs());
-        if let Some(end) = end.filter(|end| end.epochs() > done) {
-            files.keep_checkpoint(end)?;
-        }
-        Ok(trained)
+        let end = end.filter(|end| end.epochs() > done);
+        let left = end.map(|end| files.keep_checkpoint(end)).transpose()?;
+        Ok((trained, left))
     }
 }
 
 impl Executor for InProcess {
     fn start(&self, jobs: Jobs) -> Result<Receiver<Ended>> {
         let (sender, receiver) = mpsc::channel();
-        let pools = self.crew.pools(jobs.asked.len())?;
+        let (side_by_side, threads) = self.crew.shares(jobs.asked.len());
         let shared = Arc::new((jobs, AtomicUsize::new(0)));
-        for pool in pools {
+        for _ in 0..side_by_side {
             let (executor, shared, sender) = (self.clone(), shared.clone(), sender.clone());
-            let own = pool.clone();
-            pool.spawn(move || {
-                let (jobs, next) = &*shared;
-                executor.work(jobs, next, &sender);
-                // Before the channel closes, so that the next call finds the pool.
-                executor.crew.give_back(own);
-                drop(sender);
-            });
+            let work = move || executor.work(&shared.0, &shared.1, threads, &sender);
+            // What panics here costs that child its answer, not the search its process.
+            thread::Builder::new()
+                .name("trainer".into())
+                .spawn(work)
+                .map_err(Error::io("start", "a thread"))?;
         }
         Ok(receiver)
     }

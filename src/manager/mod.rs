@@ -2,22 +2,28 @@
 //! training it, and shapes the reward. Knows nothing of scripts, nor of where a child is trained.
 
 mod answers;
+mod candidate;
 mod config;
 mod crew;
 mod executor;
 mod files;
 mod limits;
+mod pending;
+mod record;
 mod reward;
 mod table;
 
 #[cfg(test)]
 mod tests;
 
-pub use answers::{Answers, Candidate, Evaluated};
+pub use answers::Answers;
+pub use candidate::{Candidate, Evaluated, Reaction, Subject, Terms};
 pub use config::{ClipRewards, ManagerConfig};
 pub use crew::{Crew, Workers};
 pub use executor::{Ended, Executor, Follow, InProcess, Jobs};
 pub use files::Files;
+pub use pending::Pending;
+pub use record::{BEST_TRIAL_FILE, BEST_WEIGHTS_FILE};
 pub use reward::RewardShaper;
 pub use table::{Answer, BenchmarkTable, Columns, Seconds, TableOptions};
 
@@ -28,90 +34,130 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use self::answers::{Place, lost};
-use crate::child::{Score, Trained, Weights};
+use self::answers::{Part, Place, lost};
+use crate::child::{Trained, Weights};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::evaluation::{DataKey, Evaluation, Failure, FailureKind, Outcome, TrainingConfig};
-use crate::network::Network;
+use crate::evaluation::{DataKey, Evaluation, Failure, FailureKind, TrainingConfig, median};
+use crate::network::{Digest, Network};
 use crate::seed::Seed;
-use crate::study::{Study, Trial};
+use crate::study::{Attempt, Study};
 
-/// The file of the best child's weights in a run's folder.
-pub const BEST_WEIGHTS_FILE: &str = "best.safetensors";
-/// The file of the best child's network and trial in a run's folder.
-pub const BEST_TRIAL_FILE: &str = "best.json";
-
-/// Answers evaluations on one data set under one set of training settings.
+/// Answers evaluations: on one data set under one set of training settings, or from a table.
 pub struct NetworkManager {
-    data: Dataset,
-    training: TrainingConfig,
+    source: Source,
     config: ManagerConfig,
     shaper: RewardShaper,
     study: Arc<Mutex<Study>>,
-    executor: Arc<dyn Executor>,
-    files: Option<Arc<Files>>,
+    pending: Pending,
     /// See [`best`](Self::best); what [`test`](Self::test) is asked for most.
     best: Option<Arc<(Network, Weights)>>,
 }
 
+/// Where answers come from.
+enum Source {
+    Training(Training),
+    Table(Arc<BenchmarkTable>),
+}
+
+/// What children are trained on and by.
+pub struct Training {
+    /// The data set.
+    pub data: Dataset,
+    /// How a child learns.
+    pub config: TrainingConfig,
+    /// What trains.
+    pub executor: Arc<dyn Executor>,
+    /// Where children leave their weights; `None`: they are only at hand, and checkpoints, if asked for, are kept in
+    /// memory.
+    pub files: Option<Arc<Files>>,
+}
+
+/// What is still to be trained for the candidates of one call; what is asked twice is one job.
+#[derive(Default)]
+struct Needed {
+    asked: Vec<Evaluation>,
+    of: BTreeMap<Digest, usize>,
+}
+
+impl Needed {
+    fn job(&mut self, asked: Evaluation) -> usize {
+        let jobs = &mut self.asked;
+        *self.of.entry(asked.digest()).or_insert_with(|| {
+            jobs.push(asked);
+            jobs.len() - 1
+        })
+    }
+}
+
 impl NetworkManager {
-    /// Creates a manager that records in `study` and trains with `executor`.
+    /// Creates a manager that records in `study` and trains as `training` says.
     ///
     /// # Errors
     /// [`Error::Invalid`] where an option's value is out of range.
     pub fn new(
-        data: Dataset,
-        training: TrainingConfig,
+        mut training: Training,
         config: ManagerConfig,
         study: Arc<Mutex<Study>>,
-        executor: Arc<dyn Executor>,
     ) -> Result<Self> {
-        training.validate()?;
+        training.config.validate()?;
+        if training.files.is_none() && config.checkpoints == Some(true) {
+            training.files = Some(Arc::new(Files::Memory(Mutex::default())));
+        }
+        Self::on(Source::Training(training), config, study)
+    }
+
+    /// Creates a manager that answers from `table`, without training anything.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn of_table(
+        table: Arc<BenchmarkTable>,
+        config: ManagerConfig,
+        study: Arc<Mutex<Study>>,
+    ) -> Result<Self> {
+        Self::on(Source::Table(table), config, study)
+    }
+
+    fn on(source: Source, config: ManagerConfig, study: Arc<Mutex<Study>>) -> Result<Self> {
         config.validate()?;
-        let files = config.checkpoints.then(|| Files::Memory(Mutex::default()));
         Ok(Self {
-            files: files.map(Arc::new),
             shaper: RewardShaper::new(config.acc_beta, config.clip_rewards.bound()),
-            data,
-            training,
+            source,
             config,
             study,
-            executor,
+            pending: Pending::default(),
             best: None,
         })
     }
 
-    /// The data set.
-    pub fn data(&self) -> &Dataset {
-        &self.data
+    /// What children are trained on and by.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where a table answers, and nothing is trained.
+    pub fn training(&self) -> Result<&Training> {
+        match &self.source {
+            Source::Training(training) => Ok(training),
+            Source::Table(table) => {
+                let found = format!("the benchmark table '{}'", table.name());
+                let expected = "a NetworkManager on a data set, which trains networks";
+                Err(Error::invalid("manager", expected, found))
+            }
+        }
     }
 
-    /// The training settings.
-    pub fn training(&self) -> &TrainingConfig {
-        &self.training
+    /// The table that answers, if one does.
+    pub fn table(&self) -> Option<&Arc<BenchmarkTable>> {
+        match &self.source {
+            Source::Training(_) => None,
+            Source::Table(table) => Some(table),
+        }
     }
 
     /// The moving average of accuracies that rewards are measured against; `None` before the
     /// first success.
     pub fn moving_accuracy(&self) -> Option<f64> {
         self.shaper.moving_accuracy()
-    }
-
-    /// What is asked when `network` is evaluated, over so many `epochs` or the manager's.
-    fn question(&self, network: &Network, epochs: Option<NonZero<usize>>) -> Evaluation {
-        let mut training = self.training.clone();
-        training.epochs = epochs.map_or(training.epochs, NonZero::get);
-        Evaluation {
-            network: network.clone(),
-            data: DataKey {
-                name: self.data.name().into(),
-                split: self.data.split_key(),
-                content: self.data.content_hash().into(),
-            },
-            training,
-            seed: child_seed(&self.study.lock()),
-        }
     }
 
     /// Answers for `candidates`: from the study, where they were evaluated before, else by training
@@ -121,204 +167,261 @@ impl NetworkManager {
     /// [come to the same](crate::child::Checkpoint::check).
     ///
     /// # Errors
-    /// Where the executor cannot start. What goes wrong in a child is in its outcome.
+    /// Where the executor cannot start; [`Error::Diverged`] where the study recorded other candidates. What goes
+    /// wrong in a child is in its outcome.
     pub fn evaluate(&self, candidates: Vec<Candidate>) -> Result<Answers> {
-        let mut jobs = Vec::new();
-        let mut job_of = BTreeMap::new();
-        let mut place = |candidate: Candidate| {
-            let mut evaluated = Evaluated {
-                actions: candidate.actions,
-                asked: None,
-                outcome: Outcome::default(),
-                cached: false,
-                weights: None,
-            };
-            let network = match candidate.network {
-                Ok(network) => network,
-                Err(message) => {
-                    evaluated.outcome.failure = Some(Failure::new(FailureKind::Invalid, message));
-                    return Place::known(evaluated);
+        let mut needed = Needed::default();
+        let places = candidates.into_iter();
+        let places = places.map(|candidate| self.place(candidate, &mut needed));
+        let places = places.collect::<Result<Vec<_>>>()?;
+        self.start(places, needed)
+    }
+
+    /// Asks for `candidate` without waiting; [`next`](Self::next) gives its answer. Returns how many answers are
+    /// to be fetched.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    pub fn submit(&mut self, candidate: Candidate) -> Result<usize> {
+        let mut needed = Needed::default();
+        let place = self.place(candidate, &mut needed)?;
+        let ask = place.evaluated.ask;
+        if place.evaluated.recorded.is_some() {
+            self.pending.remember(ask, place.evaluated);
+        } else {
+            let answers = self.start(vec![place], needed)?;
+            self.pending.wait_for(ask, answers)?;
+        }
+        Ok(self.pending.len())
+    }
+
+    /// The next answer to a submitted candidate, in the order in which they finish; in the order of the record
+    /// where the study has one. `None`: none is submitted.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate); [`Error::Interrupted`].
+    pub fn next(&mut self) -> Result<Option<Evaluated>> {
+        if self.pending.is_empty() {
+            return Ok(None);
+        }
+        let (trial, recorded) = {
+            let study = self.study.lock();
+            (study.trials().len() + 1, study.recorded_next())
+        };
+        self.pending.next(trial, recorded).map(Some)
+    }
+
+    /// How many answers of submitted candidates are to be fetched.
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Tries again what failed: from another seed, and with another batch size if one is given. What has no
+    /// evaluation, such as an impossible network, stays as it is.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate); [`Error::Interrupted`].
+    pub fn retry(
+        &self,
+        mut evaluated: Evaluated,
+        batch_size: Option<NonZero<usize>>,
+    ) -> Result<Evaluated> {
+        let Some(asked) = evaluated.asked.as_mut() else {
+            return Ok(evaluated);
+        };
+        evaluated.attempts.push(Attempt {
+            digest: evaluated.digest,
+            outcome: std::mem::take(&mut evaluated.outcome),
+        });
+        let attempts = evaluated.attempts.len();
+        asked.seed = child_seed(&self.study.lock(), 0).derive(&format!("retry/{attempts}"));
+        if let Some(size) = batch_size {
+            asked.training.batch_size = size.get();
+        }
+        evaluated.digest = Some(asked.digest());
+        if evaluated.recorded.is_some() {
+            evaluated.recall();
+            return Ok(evaluated);
+        }
+        if let Some(failure) = self.config.exceeded(asked) {
+            evaluated.outcome.failure = Some(failure);
+            return Ok(evaluated);
+        }
+        let trained = self.train(asked.clone(), self.timeout())?;
+        evaluated.outcome = trained.outcome;
+        evaluated.weights = trained.weights;
+        Ok(evaluated)
+    }
+
+    /// From how many seeds a candidate is evaluated.
+    fn repeats(&self, terms: Terms) -> usize {
+        terms
+            .repeats
+            .or(self.config.repeats)
+            .map_or(1, NonZero::get)
+    }
+
+    /// What is known of `candidate`, and what is still needed for it.
+    fn place(&self, candidate: Candidate, needed: &mut Needed) -> Result<Place> {
+        let mut study = self.study.lock();
+        let mut evaluated = Evaluated::new(study.next_ask(), candidate);
+        let seeds = (0..self.repeats(evaluated.candidate.terms)).map(|n| child_seed(&study, n));
+        let seeds: Vec<Seed> = seeds.collect();
+        let refused = self.ask(&mut evaluated, seeds[0])?;
+        if let Some(recorded) = study.recall(&evaluated.question())? {
+            evaluated.recorded = Some(Box::new(recorded));
+            evaluated.recall();
+            return Ok(Place::known(evaluated));
+        }
+        if let Some(failure) = refused {
+            return Ok(Place::known(evaluated.failed(failure)));
+        }
+        let mut parts = Vec::with_capacity(seeds.len());
+        let mut cached = true;
+        for seed in seeds {
+            let (part, known) = match (&self.source, &evaluated.asked, evaluated.row()) {
+                (Source::Table(table), _, Some(row)) => match table.answer(row, seed) {
+                    Ok(answer) => {
+                        let again = study.asks_again(answer.digest);
+                        (Part::Known(answer.outcome), again)
+                    }
+                    Err(failure) => return Ok(Place::known(evaluated.failed(failure))),
+                },
+                (_, Some(asked), _) => {
+                    let asked = Evaluation {
+                        seed,
+                        ..asked.clone()
+                    };
+                    let digest = asked.digest();
+                    let twin = needed.of.contains_key(&digest);
+                    match study.outcome(&digest)? {
+                        Some(known) => (Part::Known(known.outcome), twin || known.cached),
+                        None => (Part::Job(needed.job(asked)), twin),
+                    }
                 }
+                _ => continue,
             };
-            let asked = self.question(&network, candidate.epochs);
-            if let Some(failure) = self.config.exceeded(&asked) {
+            cached &= known;
+            parts.push(part);
+        }
+        evaluated.cached = cached;
+        Ok(Place { evaluated, parts })
+    }
+
+    /// Writes into `evaluated` what it asks first, from `seed`, or returns why it asks nothing.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where a table is asked for a network, or a data set for a row.
+    fn ask(&self, evaluated: &mut Evaluated, seed: Seed) -> Result<Option<Failure>> {
+        match (&evaluated.candidate.subject, &self.source) {
+            (Subject::Network(Err(message)), _) => {
+                Ok(Some(Failure::new(FailureKind::Invalid, message)))
+            }
+            (Subject::Network(Ok(network)), _) => {
+                let epochs = evaluated.candidate.terms.epochs;
+                let asked = self.training()?.question(network, epochs, seed);
+                let failure = self.config.exceeded(&asked);
+                evaluated.outcome.params = network.params();
+                evaluated.outcome.macs = network.macs();
+                evaluated.digest = Some(asked.digest());
                 evaluated.asked = Some(asked);
-                evaluated.outcome = Outcome {
-                    params: network.params(),
-                    macs: network.macs(),
-                    failure: Some(failure),
-                    ..Outcome::default()
-                };
-                return Place::known(evaluated);
+                Ok(failure)
             }
-            let digest = asked.digest();
-            evaluated.asked = Some(asked.clone());
-            if let Some(known) = self.study.lock().outcome(&digest) {
-                evaluated.outcome = known.clone();
-                evaluated.cached = true;
-                return Place::known(evaluated);
+            (Subject::Row(row), Source::Table(table)) => Ok(match table.answer(row, seed) {
+                Ok(answer) => {
+                    evaluated.digest = Some(answer.digest);
+                    evaluated.score = Some(answer.score);
+                    None
+                }
+                Err(failure) => Some(failure),
+            }),
+            (Subject::Row(row), Source::Training(_)) => {
+                Err(Error::invalid("evaluate", "a network", format!("'{row}'")))
             }
-            evaluated.cached = job_of.contains_key(&digest);
-            let job = *job_of.entry(digest).or_insert_with(|| {
-                jobs.push(asked);
-                jobs.len() - 1
-            });
-            Place::trained(evaluated, job)
-        };
-        let places: Vec<Place> = candidates.into_iter().map(&mut place).collect();
-        let timeout = self.config.timeout.map(Duration::from_secs_f64);
-        let jobs = self.jobs(jobs, timeout);
-        Answers::start(places, jobs, &*self.executor, self.study.clone())
-    }
-
-    fn jobs(&self, asked: Vec<Evaluation>, timeout: Option<Duration>) -> Jobs {
-        Jobs {
-            files: self.files.clone(),
-            checkpoints: self.config.checkpoints,
-            ..Jobs::new(asked, self.data.clone(), timeout)
         }
     }
 
-    /// Trains what `asked` asks for, however long it takes.
-    fn train(&self, asked: Evaluation) -> Result<Trained> {
-        let jobs = self.jobs(vec![asked], None);
-        let ended = self.executor.start(jobs)?.into_iter().last();
-        ended.map_or_else(|| Ok(lost()), |ended| ended.trained)
+    fn timeout(&self) -> Option<Duration> {
+        self.config.timeout.map(Duration::from_secs_f64)
     }
 
-    /// The trial that `evaluated` would be, before its reward is known: what a script's own reward
-    /// function sees.
-    pub fn preview(&self, evaluated: &Evaluated) -> Trial {
-        Trial {
-            number: self.study.lock().trials().len() + 1,
-            actions: evaluated.actions.as_ref().map(Into::into),
-            reward: 0.0,
-            score: evaluated.outcome.accuracy,
-            cached: evaluated.cached,
-            digest: evaluated.asked.as_ref().map(Evaluation::digest),
-            evaluation: evaluated.asked.clone(),
-            outcome: evaluated.outcome.clone(),
+    fn start(&self, places: Vec<Place>, needed: Needed) -> Result<Answers> {
+        let study = self.study.clone();
+        if needed.asked.is_empty() {
+            return Ok(Answers::known(places, study));
         }
+        let training = self.training()?;
+        let mut jobs = self.jobs(training, needed.asked, self.timeout());
+        if self.config.median_stop {
+            jobs.floor = self.floor(training).into();
+        }
+        Answers::start(places, jobs, &*training.executor, study)
     }
 
-    /// Makes a trial of `evaluated`: shapes the reward and records it in the study. `value` is
-    /// what the script's own reward function made of the outcome, if there is one; it is then
-    /// both the reward and the score.
-    ///
-    /// # Errors
-    /// [`Error::Io`] where the study cannot be written.
-    pub fn record(&mut self, mut evaluated: Evaluated, value: Option<f64>) -> Result<Trial> {
-        if let Some(v) = value.filter(|v| !v.is_finite()) {
-            evaluated.outcome.failure = Some(Failure {
-                kind: FailureKind::Nan,
-                message: format!("the reward function returned {v}"),
-            });
-        }
-        let accuracy = evaluated.outcome.accuracy;
-        let score = value.or(accuracy);
-        let score = score.filter(|_| evaluated.outcome.failure.is_none());
-        let reward = match (score, value) {
-            (None, _) => self.failure_reward(),
-            (Some(_), Some(value)) => value,
-            (Some(accuracy), None) => self.shaper.shape(accuracy),
-        };
-        let trial = Trial {
-            reward,
-            score,
-            ..self.preview(&evaluated)
-        };
-        let is_best = self.study.lock().record(trial.clone())?;
-        if let (true, Some(asked)) = (is_best, &trial.evaluation) {
-            self.keep_best(asked, &trial, evaluated.weights)?;
-        }
-        Ok(trial)
-    }
-
-    /// Keeps the best child so far: its weights at hand, and in the run's folder if there is one.
-    fn keep_best(
-        &mut self,
-        asked: &Evaluation,
-        trial: &Trial,
-        weights: Option<Weights>,
-    ) -> Result<()> {
-        // An outcome that was known already came without weights. It becomes the best only where
-        // the script changed its reward function, so training it once more is rare.
-        let weights = match weights {
-            Some(weights) => Some(weights),
-            None => self.train(asked.clone())?.weights,
-        };
-        let Some(weights) = weights else {
-            return Ok(());
-        };
+    /// The accuracies below which a child of this manager is hopeless, one an epoch.
+    fn floor(&self, training: &Training) -> Vec<f64> {
         let study = self.study.lock();
-        if let Some(folder) = study.folder() {
-            weights.save(folder.file(BEST_WEIGHTS_FILE))?;
-            write_json(&folder.file(BEST_TRIAL_FILE), trial)?;
-        }
-        self.best = Some(Arc::new((asked.network.clone(), weights)));
-        Ok(())
+        let comparable = |asked: &&Evaluation| {
+            let epochs = training.config.epochs;
+            let config = TrainingConfig {
+                epochs,
+                ..asked.training.clone()
+            };
+            asked.data.content == training.data.content_hash() && config == training.config
+        };
+        let ended = study.trials().iter().filter(|trial| trial.score.is_some());
+        let ended = ended.filter(|trial| trial.evaluation.as_ref().filter(comparable).is_some());
+        let histories: Vec<_> = ended.map(|trial| &trial.outcome.history[..]).collect();
+        median::floor(&histories, median::MIN_TRIALS)
     }
 
-    fn failure_reward(&self) -> f64 {
-        let lowest = self.shaper.lowest();
-        self.config.failure_reward.unwrap_or(lowest)
-    }
-
-    /// The last child of this manager that was the best of the study, with its weights.
-    pub fn best(&self) -> Option<Arc<(Network, Weights)>> {
-        self.best.clone()
-    }
-
-    /// The trained weights of `network`, for `purpose`: those at hand, else it is trained once more. An
-    /// evaluation is a pure function, so they are the same weights. The best child of the study has the
-    /// epochs that made it the best, another those of the manager's settings.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] where the network cannot be trained; [`Error::Interrupted`].
-    pub fn weights(&self, network: &Network, purpose: &str) -> Result<Weights> {
-        if let Some(best) = self.best.as_ref().filter(|best| best.0 == *network) {
-            return Ok(best.1.clone());
-        }
-        let mut asked = self.question(network, None);
-        let best = self
-            .study
-            .lock()
-            .best()
-            .and_then(|best| best.evaluation.clone());
-        if let Some(best) = best.filter(|best| best.child_digest() == asked.child_digest()) {
-            asked = best;
-        }
-        let trained = self.train(asked)?;
-        match (trained.weights, trained.outcome.failure) {
-            (Some(weights), None) => Ok(weights),
-            (_, failure) => {
-                let found = failure.map_or("no weights".into(), |f| f.to_string());
-                Err(Error::invalid(purpose, "a network that trains", found))
-            }
+    fn jobs(&self, training: &Training, asked: Vec<Evaluation>, timeout: Option<Duration>) -> Jobs {
+        Jobs {
+            files: training.files.clone(),
+            checkpoints: self.config.checkpoints.unwrap_or(true),
+            ..Jobs::new(asked, training.data.clone(), timeout)
         }
     }
 
-    /// Scores `network` on the *test* split, with its [`weights`](Self::weights).
-    ///
-    /// # Errors
-    /// As [`weights`](Self::weights).
-    pub fn test(&self, network: &Network) -> Result<Score> {
-        let weights = self.weights(network, "test")?;
-        self.executor.test(network, &weights, &self.data)
+    /// Trains what `asked` asks for.
+    fn train(&self, asked: Evaluation, timeout: Option<Duration>) -> Result<Trained> {
+        let training = self.training()?;
+        let jobs = self.jobs(training, vec![asked.clone()], timeout);
+        let Some(ended) = training.executor.start(jobs)?.into_iter().last() else {
+            return Ok(lost());
+        };
+        let trained = ended.trained?;
+        let mut study = self.study.lock();
+        study.keep(&asked, &trained.outcome, ended.left)?;
+        Ok(trained)
     }
 }
 
-/// The seed of every child of `study`: the same for all, so that the same network is the same
-/// evaluation.
-pub fn child_seed(study: &Study) -> Seed {
-    study.seed().derive("child/0")
+impl Training {
+    /// What is asked when `network` is evaluated, over so many `epochs` or those of the settings.
+    fn question(
+        &self,
+        network: &Network,
+        epochs: Option<NonZero<usize>>,
+        seed: Seed,
+    ) -> Evaluation {
+        let mut training = self.config.clone();
+        training.epochs = epochs.map_or(training.epochs, NonZero::get);
+        Evaluation {
+            network: network.clone(),
+            data: DataKey {
+                name: self.data.name().into(),
+                split: self.data.split_key(),
+                content: self.data.content_hash().into(),
+            },
+            training,
+            seed,
+        }
+    }
 }
 
-/// Writes `value` as JSON in one step: a reader sees the old file or the new one.
-fn write_json(path: &std::path::Path, value: &impl serde::Serialize) -> Result<()> {
-    let json = serde_json::to_vec_pretty(value).map_err(std::io::Error::from);
-    let partial = path.with_extension("part");
-    json.and_then(|json| std::fs::write(&partial, json))
-        .and_then(|()| std::fs::rename(&partial, path))
-        .map_err(Error::io("write", path))
+/// The seed of the `repeat`-th training of every child of `study`: the same for all children, so that the same
+/// network is the same evaluation.
+pub fn child_seed(study: &Study, repeat: usize) -> Seed {
+    study.seed().derive(&format!("child/{repeat}"))
 }

@@ -7,7 +7,8 @@ use burn::tensor::Device;
 
 use super::*;
 use crate::data::{DataOptions, DataPaths, load};
-use crate::evaluation::Epoch;
+use crate::child::Score;
+use crate::evaluation::{Epoch, Outcome};
 use crate::network::{BatchNormOptions, Conv2dOptions, DenseOptions, Node, PoolOptions};
 
 fn digits() -> Dataset {
@@ -33,16 +34,36 @@ fn classifier(filters: usize) -> Arc<Network> {
 
 fn candidate(network: Arc<Network>) -> Candidate {
     Candidate {
-        network: Ok(network),
+        subject: Subject::Network(Ok(network)),
         actions: None,
-        epochs: None,
+        terms: Terms::default(),
+        tag: None,
     }
 }
 
+fn for_epochs(epochs: usize, network: Arc<Network>) -> Candidate {
+    let mut candidate = candidate(network);
+    candidate.terms.epochs = NonZero::new(epochs);
+    candidate
+}
+
 fn manager(training: TrainingConfig, executor: impl Executor + 'static) -> NetworkManager {
+    managed(training, ManagerConfig::default(), executor)
+}
+
+fn managed(
+    training: TrainingConfig,
+    config: ManagerConfig,
+    executor: impl Executor + 'static,
+) -> NetworkManager {
     let study = Arc::new(Mutex::new(Study::in_memory("s", Seed(0))));
-    let config = ManagerConfig::default();
-    NetworkManager::new(digits(), training, config, study, Arc::new(executor)).unwrap()
+    let training = Training {
+        data: digits(),
+        config: training,
+        executor: Arc::new(executor),
+        files: None,
+    };
+    NetworkManager::new(training, config, study).unwrap()
 }
 
 /// Ends the last job first, with the number of filters as the loss. It stops at an interrupt.
@@ -70,7 +91,8 @@ impl Executor for Backwards {
                     weights: None,
                 }),
             };
-            sender.send(Ended { job, trained }).unwrap();
+            let left = None;
+            sender.send(Ended { job, trained, left }).unwrap();
         }
         Ok(receiver)
     }
@@ -85,9 +107,8 @@ fn answers_come_in_the_order_asked_and_twins_are_trained_once() {
     let executor = Backwards::default();
     let manager = manager(TrainingConfig::default(), executor.clone());
     let impossible = Candidate {
-        network: Err("it does not fit".into()),
-        actions: None,
-        epochs: None,
+        subject: Subject::Network(Err("it does not fit".into())),
+        ..candidate(classifier(2))
     };
     let mut asked: Vec<_> = [8, 2, 8, 4].map(|f| candidate(classifier(f))).into();
     asked.insert(1, impossible);
@@ -175,29 +196,22 @@ fn a_panic_fails_its_own_child_alone() {
 
 #[test]
 fn cores_go_to_children_first() {
-    let shape = |workers, cores, children| {
-        let pools = Crew::on(workers, cores).pools(children).unwrap();
-        let threads = pools.iter().map(|pool| pool.current_num_threads());
-        threads.collect::<Vec<_>>()
-    };
-    assert_eq!(shape(4, 4, 9), [1, 1, 1, 1], "a child on each core");
-    assert_eq!(shape(4, 4, 2), [2, 2], "fewer children than cores");
-    assert_eq!(shape(4, 4, 1), [4], "one child has all cores");
-    assert_eq!(shape(1, 4, 9), [4], "one worker has all cores");
-    assert_eq!(shape(3, 4, 9), [1, 1, 1], "no child waits for another");
-    assert_eq!(shape(6, 4, 9), [1; 6], "more workers than cores");
+    let shape = |workers, cores, children| Crew::on(workers, cores).shares(children);
+    assert_eq!(shape(4, 4, 9), (4, 1), "a child on each core");
+    assert_eq!(shape(4, 4, 2), (2, 2), "fewer children than cores");
+    assert_eq!(shape(4, 4, 1), (1, 4), "one child has all cores");
+    assert_eq!(shape(1, 4, 9), (1, 4), "one worker has all cores");
+    assert_eq!(shape(3, 4, 9), (3, 1), "no child waits for another");
+    assert_eq!(shape(6, 4, 9), (6, 1), "more workers than cores");
 }
 
 #[test]
 fn pools_are_used_again() {
     let crew = Crew::on(2, 2);
-    let first = crew.pools(2).unwrap();
-    for pool in &first {
-        crew.give_back(pool.clone());
-    }
-    let again = crew.pools(2).unwrap();
-    let kept = |pool| first.iter().any(|known| Arc::ptr_eq(known, pool));
-    assert!(again.iter().all(kept));
+    let first = crew.pool(1).unwrap();
+    crew.give_back(first.clone());
+    let again = crew.pool(1).unwrap();
+    assert!(Arc::ptr_eq(&first, &again));
 }
 
 #[test]
@@ -248,7 +262,11 @@ fn a_child_is_the_same_to_the_last_bit_on_any_number_of_threads() {
     let trained = |threads| {
         let executor = in_process(Crew::on(1, threads), |_, _| {});
         let manager = manager(training.clone(), executor);
-        let trained = manager.train(manager.question(&broad(), None)).unwrap();
+        let asked = manager
+            .training()
+            .unwrap()
+            .question(&broad(), None, Seed(0));
+        let trained = manager.train(asked, None).unwrap();
         let history = trained.outcome.history.into_iter();
         let history = history.map(|epoch| Epoch {
             seconds: 0.0,
@@ -277,21 +295,16 @@ fn with_checkpoints(training: TrainingConfig) -> (NetworkManager, Arc<Mutex<Vec<
         ..in_process(Crew::on(1, 1), |_, _| {})
     };
     let config = ManagerConfig {
-        checkpoints: true,
+        checkpoints: Some(true),
         ..ManagerConfig::default()
     };
-    let study = Arc::new(Mutex::new(Study::in_memory("s", Seed(0))));
-    let manager = NetworkManager::new(digits(), training, config, study, Arc::new(executor));
-    (manager.unwrap(), trained)
+    (managed(training, config, executor), trained)
 }
 
 #[test]
 fn more_epochs_go_on_from_the_furthest_checkpoint() {
     let ask = |manager: &NetworkManager, epochs| {
-        let candidate = Candidate {
-            epochs: NonZero::new(epochs),
-            ..candidate(classifier(4))
-        };
+        let candidate = for_epochs(epochs, classifier(4));
         let mut answers = manager.evaluate(vec![candidate]).unwrap();
         answers.next().unwrap().unwrap().outcome
     };
@@ -343,12 +356,10 @@ fn the_best_child_is_tested_with_the_epochs_that_made_it_the_best() {
         epochs: 1,
         ..TrainingConfig::default()
     });
-    let candidate = Candidate {
-        epochs: NonZero::new(3),
-        ..candidate(classifier(4))
-    };
+    let candidate = for_epochs(3, classifier(4));
     let answer = manager.evaluate(vec![candidate]).unwrap().next();
-    manager.record(answer.unwrap().unwrap(), None).unwrap();
+    let answer = answer.unwrap().unwrap();
+    manager.record(answer, None, Reaction::Accept).unwrap();
     let at_hand = manager.weights(&classifier(4), "test").unwrap();
     // As in another session, which has the study but not the weights.
     manager.best = None;
@@ -366,7 +377,10 @@ fn a_checkpoint_that_cannot_be_kept_is_the_error_of_its_child() {
         epochs: 1,
         ..TrainingConfig::default()
     });
-    manager.files = Some(Arc::new(Files::Folder(file)));
+    let Source::Training(training) = &mut manager.source else {
+        unreachable!("it trains")
+    };
+    training.files = Some(Arc::new(Files::Folder(file)));
     let asked = [2, 3, 2].map(|f| candidate(classifier(f))).into();
     let answers: Vec<_> = manager.evaluate(asked).unwrap().collect();
     assert!(matches!(answers[0], Err(Error::Io { .. })));

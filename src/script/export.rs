@@ -130,7 +130,7 @@ fn at_hand(host: &Host, network: &Network, path: &str) -> Result<Weights, Error>
     if let Some(weights) = kept(host, network)? {
         return Ok(weights);
     }
-    let seed = child_seed(&host.study().lock());
+    let seed = child_seed(&host.study().lock(), 0);
     let weights = export::untrained(network, seed)?;
     warn(&format!(
         "warning: {path} has untrained weights: its network is not the study's best; manager.export(net, path) trains it"

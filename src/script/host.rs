@@ -13,7 +13,7 @@ use super::export::Exports;
 use super::params::Params;
 use crate::data::DataPaths;
 use crate::error::Error;
-use crate::manager::Crew;
+use crate::manager::{Executor, Files};
 use crate::report::progress::Progress;
 use crate::seed::{Seed, StreamRng};
 use crate::study::Study;
@@ -24,10 +24,12 @@ pub struct Host(Arc<State>);
 
 /// What a session is made of; see [`Host::new`].
 pub struct Session {
-    /// The device that controllers and children compute on.
+    /// The device that controllers compute on.
     pub device: Device,
-    /// How many children train at the same time; see [`Workers`](crate::manager::Workers).
-    pub workers: usize,
+    /// What trains children.
+    pub executor: Arc<dyn Executor>,
+    /// Where children leave their weights.
+    pub files: Option<Arc<Files>>,
     /// Where data sets are looked for.
     pub paths: DataPaths,
     /// The study that trials are recorded in.
@@ -35,7 +37,7 @@ pub struct Session {
     /// The values given for parameters, such as by `-p`.
     pub params: Params,
     /// What shows the run in the terminal.
-    pub progress: Progress,
+    pub progress: Arc<Progress>,
     /// Set when the user wants to stop.
     pub interrupted: Arc<AtomicBool>,
     /// The folder that relative paths of a script are relative to.
@@ -44,7 +46,8 @@ pub struct Session {
 
 struct State {
     device: Device,
-    crew: Arc<Crew>,
+    executor: Arc<dyn Executor>,
+    files: Option<Arc<Files>>,
     paths: DataPaths,
     study: Arc<Mutex<Study>>,
     params: Params,
@@ -63,11 +66,12 @@ impl Host {
         let seed = session.study.seed();
         Self(Arc::new(State {
             device: session.device,
-            crew: Arc::new(Crew::new(session.workers)),
+            executor: session.executor,
+            files: session.files,
             paths: session.paths,
             study: Arc::new(Mutex::new(session.study)),
             params: session.params,
-            progress: Arc::new(session.progress),
+            progress: session.progress,
             interrupted: session.interrupted,
             folder: session.folder,
             space_rng: Mutex::new(seed.stream("space")),
@@ -90,9 +94,13 @@ impl Host {
         &self.0.device
     }
 
-    /// The threads that the children of every manager are trained on.
-    pub(super) fn crew(&self) -> &Arc<Crew> {
-        &self.0.crew
+    /// What trains the children of every manager.
+    pub(super) fn executor(&self) -> &Arc<dyn Executor> {
+        &self.0.executor
+    }
+
+    pub(super) fn files(&self) -> Option<&Arc<Files>> {
+        self.0.files.as_ref()
     }
 
     pub(super) fn paths(&self) -> &DataPaths {
@@ -144,6 +152,30 @@ impl Host {
         })
     }
 
+    /// A data file that a script names: below its folder, else below a data folder.
+    pub(super) fn data_file(&self, path: &str) -> Result<PathBuf, Error> {
+        let beside = self.inside(path)?;
+        let others = self
+            .paths()
+            .candidates()
+            .iter()
+            .map(|folder| folder.join(path));
+        let places: Vec<PathBuf> = std::iter::once(beside).chain(others).collect();
+        let found = places.iter().find(|place| place.is_file()).cloned();
+        found.ok_or_else(|| {
+            let places: Vec<_> = places
+                .iter()
+                .map(|place| place.display().to_string())
+                .collect();
+            let expected = "a file beside the script or in a data folder (--data-dir)";
+            Error::invalid(
+                format!("file '{path}'"),
+                expected,
+                format!("none of {}", places.join(", ")),
+            )
+        })
+    }
+
     pub(super) fn space_rng(&self) -> &Mutex<StreamRng> {
         &self.0.space_rng
     }
@@ -168,15 +200,6 @@ impl Host {
     /// Forgets an interrupt, before the next line of a REPL.
     pub fn clear_interrupt(&self) {
         self.0.interrupted.store(false, Ordering::Relaxed);
-    }
-
-    /// Does what is left to do once the user wants to stop, and needs functions of the script. A further
-    /// Ctrl-C stops it too.
-    pub(super) fn regardless<T>(&self, last: impl FnOnce() -> T) -> T {
-        self.clear_interrupt();
-        let done = last();
-        self.0.interrupted.store(true, Ordering::Relaxed);
-        done
     }
 
     /// Fails if the user wants to stop.

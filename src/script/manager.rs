@@ -1,34 +1,40 @@
 //! `NetworkManager` for scripts.
 
-use std::num::NonZero;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, Engine, FnPtr, Map, Module, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
 
 use super::network::{nodes_of, whole};
 use super::options::Options;
 use super::outcome::Outcome;
-use super::{Host, Scripted, raise, raised_kind};
+use super::settle::candidate;
+use super::{Host, Scripted, raise};
 use crate::child::Weights;
 use crate::child::check_precision;
 use crate::data::Dataset;
 use crate::error::Error;
 use crate::evaluation::TrainingConfig;
-use crate::manager::{Candidate, Evaluated, InProcess, ManagerConfig, NetworkManager};
+use crate::manager::{
+    BenchmarkTable, ManagerConfig, NetworkManager, TableOptions, Terms, Training,
+};
 use crate::network::{Network, Node};
 use crate::space::Actions;
 
 /// A script's handle of a manager: copies share it.
 #[derive(Clone)]
-pub(super) struct Manager(Arc<Shared>);
+pub(super) struct Manager(pub(super) Arc<Shared>);
 
-struct Shared {
-    manager: Mutex<NetworkManager>,
+pub(super) struct Shared {
+    pub manager: Mutex<NetworkManager>,
     /// The script's own reward function. It has a lock of its own, so that it may call the
     /// manager.
-    reward: Mutex<Option<FnPtr>>,
+    pub reward: Mutex<Option<FnPtr>>,
+    /// What the script does about failures.
+    pub on_failure: Mutex<Option<FnPtr>>,
+    /// What makes the key of a table's row of actions.
+    pub encode: Option<FnPtr>,
 }
 
 pub(super) fn register(engine: &mut Engine) {
@@ -48,7 +54,8 @@ mod managers {
     /// `batch_size` (128), `optimizer` ("adam" or "sgd"), `learning_rate` (1e-3), `momentum`
     /// (0.9, for sgd), `schedule` ("constant", "cosine" or "step"), `step_size`, `step_gamma`,
     /// `weight_decay` (0), `label_smoothing` (0), `flip` (false), `pad_crop` (0), `precision`
-    /// ("f32", or "bf16" where the device computes in it). Options of the reward: `acc_beta` (0.8), `clip_rewards` (false), `failure_reward` (the lowest reward),
+    /// ("f32", or "bf16" where the device computes in it), `patience` (epochs without a better one; none).
+    /// Options of the reward: `acc_beta` (0.8), `clip_rewards` (false), `failure_reward` (the lowest reward),
     /// `timeout` (seconds a child; none). A network beyond `max_params`, `max_macs` (one image) or
     /// `max_memory` (bytes, as `net.memory`, at this batch size and optimizer) is a failed outcome
     /// of the kind "limit", and is not trained. With `checkpoints` (false) each child leaves a
@@ -65,22 +72,52 @@ mod managers {
         let training: TrainingConfig = options.part(known[0])?;
         check_precision(training.precision, host.device()).map_err(raise)?;
         let config = options.part(known[1])?;
-        let progress = host.progress().clone();
-        let executor = InProcess {
-            device: host.device().clone(),
-            crew: host.crew().clone(),
-            interrupted: host.interrupted().clone(),
-            follow: Arc::new(move |epochs| {
-                let child = progress.child(epochs);
-                Box::new(move |epoch| child.epoch(epoch))
-            }),
+        let training = Training {
+            data,
+            config: training,
+            executor: host.executor().clone(),
+            files: host.files().cloned(),
         };
-        let study = host.study().clone();
-        let manager = NetworkManager::new(data, training, config, study, Arc::new(executor));
-        Ok(Manager(Arc::new(Shared {
-            manager: Mutex::new(manager.map_err(raise)?),
-            reward: Mutex::default(),
-        })))
+        let manager = NetworkManager::new(training, config, host.study().clone());
+        Ok(Manager::new(manager.map_err(raise)?, None))
+    }
+
+    /// A manager that answers from a benchmark table in place of training: a CSV file in a data folder or beside the
+    /// script, with a column of architectures and one or several of rewards. A search procedure is developed on it
+    /// in seconds and runs unchanged on a `NetworkManager`; the `model` of `get_rewards` is not called.
+    ///
+    /// Options: `reward` (a column, or a list of which one is drawn per evaluation), `key` (the column of
+    /// architectures; the first), `score` (what trials are ranked by: a column, or a list whose mean is taken; the
+    /// mean of the reward columns), `scale` (1; values are divided by it), `params`, `macs` and `seconds` (columns;
+    /// `seconds` also a number: nothing waits for it), `encode` (a function that makes the key of actions; else their
+    /// values one after another), and those of `NetworkManager` for rewards, failures and `repeats`.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("block", [0, 1, 2]);
+    /// let table = BenchmarkTable("nas-bench-macro.csv", #{
+    ///     reward: ["acc1", "acc2", "acc3"], scale: 100, params: "params", macs: "flops",
+    ///     encode: |actions| actions.values.reduce(|text, value| text + value, ""),
+    /// });
+    /// let outcome = table.get_rewards(|actions| (), space.actions([1, 2, 2, 1, 0, 0, 2, 1]));
+    /// print(outcome.accuracy);
+    /// ```
+    #[rhai_fn(name = "BenchmarkTable", return_raw, volatile)]
+    pub fn table(ctx: NativeCallContext, path: &str, options: Map) -> Scripted<Manager> {
+        let host = Host::of(&ctx)?;
+        let mut options = options;
+        let encode = options.remove("encode").map(|encode| {
+            let found = encode.type_name();
+            let invalid = || raise(Error::invalid("option 'encode'", "a function", found));
+            encode.try_cast::<FnPtr>().ok_or_else(invalid)
+        });
+        let known = [TableOptions::OPTIONS, ManagerConfig::OPTIONS, &["encode"]];
+        let options = Options::new("BenchmarkTable", &options, &known)?;
+        let (columns, config) = (options.part(known[0])?, options.part(known[1])?);
+        let found = host.data_file(path).map_err(raise)?;
+        let table = BenchmarkTable::open(&found, path, &columns).map_err(raise)?;
+        let manager = NetworkManager::of_table(Arc::new(table), config, host.study().clone());
+        Ok(Manager::new(manager.map_err(raise)?, encode.transpose()?))
     }
 
     /// Builds `model(actions)`, trains it (or answers from the study, if the same network was
@@ -116,9 +153,8 @@ mod managers {
         actions: Actions,
         options: Map,
     ) -> Scripted<Outcome> {
-        let epochs = epochs("get_rewards", &options)?;
-        let candidate = built(&ctx, &model, actions)?;
-        manager.one(&ctx, candidate, epochs)
+        let terms = terms("get_rewards", &options)?;
+        manager.one(&ctx, manager.built(&ctx, &model, actions)?, terms)
     }
 
     /// Builds a network of each of several actions, trains them as `evaluate` does, and returns their
@@ -154,15 +190,15 @@ mod managers {
         actions: Array,
         options: Map,
     ) -> Scripted<Array> {
-        let epochs = epochs("get_rewards", &options)?;
+        let terms = terms("get_rewards", &options)?;
         let candidate = |actions: Dynamic| {
             let found = actions.type_name();
             let invalid = || raise(Error::invalid("get_rewards", "a list of actions", found));
             let actions = actions.try_cast::<Actions>().ok_or_else(invalid)?;
-            built(&ctx, &model, actions)
+            manager.built(&ctx, &model, actions)
         };
         let candidates: Scripted<_> = actions.into_iter().map(candidate).collect();
-        manager.all(&ctx, candidates?, epochs)
+        manager.all(&ctx, candidates?, terms)
     }
 
     /// Evaluates networks, and returns their outcomes in the order asked. Those that are not known yet
@@ -206,10 +242,10 @@ mod managers {
         networks: Array,
         options: Map,
     ) -> Scripted<Array> {
-        let epochs = epochs("evaluate", &options)?;
+        let terms = terms("evaluate", &options)?;
         let networks = nodes_of("evaluate", networks)?;
         let candidates: Scripted<_> = networks.iter().map(candidate).collect();
-        manager.all(&ctx, candidates?, epochs)
+        manager.all(&ctx, candidates?, terms)
     }
 
     /// Evaluates one network.
@@ -230,8 +266,8 @@ mod managers {
         network: Node,
         options: Map,
     ) -> Scripted<Outcome> {
-        let epochs = epochs("evaluate", &options)?;
-        manager.one(&ctx, candidate(&network)?, epochs)
+        let terms = terms("evaluate", &options)?;
+        manager.one(&ctx, candidate(&network)?, terms)
     }
 
     /// Makes rewards with a function of the script's own: it is given an outcome that succeeded
@@ -246,6 +282,98 @@ mod managers {
     pub fn set_reward(manager: &mut Manager, reward: FnPtr) -> Scripted<()> {
         *manager.0.reward.lock() = Some(reward);
         Ok(())
+    }
+
+    /// Decides what becomes of a child that failed. The function is given an object with `kind`, `message` and
+    /// `attempt` (from 1), and returns
+    /// - `"retry"`, or `#{ retry: true, batch_size: 32 }`: train it again, from another seed and with this batch
+    ///   size if one is given;
+    /// - a number: the reward of the failure;
+    /// - `"skip"`: no policy is to learn from it; its `reward` is `()`, and `skipped` is true;
+    /// - `()`: the manager's `failure_reward`, as without this function.
+    ///
+    /// ```rhai
+    /// let manager = NetworkManager(dataset("digits"));
+    /// manager.on_failure(|f| {
+    ///     if f.kind == "oom" && f.attempt < 3 { return #{ retry: true, batch_size: 32 }; }
+    ///     if f.kind == "nan" { return -0.1; }
+    ///     "skip"
+    /// });
+    /// ```
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn on_failure(manager: &mut Manager, reaction: FnPtr) -> Scripted<()> {
+        *manager.0.on_failure.lock() = Some(reaction);
+        Ok(())
+    }
+
+    /// Asks for a network without waiting for its outcome, which `next` returns. `tag` is a text, number or object by
+    /// which the script knows it again. Returns how many outcomes are to be fetched.
+    ///
+    /// ```rhai
+    /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
+    /// for filters in [4, 8] {
+    ///     let net = input([1, 8, 8]).conv2d(filters, 3).flatten().dense(10);
+    ///     manager.submit(net, filters);
+    /// }
+    /// while manager.pending > 0 {
+    ///     let outcome = manager.next();
+    ///     print(outcome.tag + " filters: " + outcome.accuracy);
+    /// }
+    /// ```
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn submit(manager: &mut Manager, network: Node, tag: Dynamic) -> Scripted<i64> {
+        manager.submit_with(candidate(&network)?, &tag)
+    }
+
+    /// The same without a tag.
+    #[rhai_fn(name = "submit", return_raw, pure, volatile)]
+    pub fn submit_untagged(manager: &mut Manager, network: Node) -> Scripted<i64> {
+        manager.submit_with(candidate(&network)?, &Dynamic::UNIT)
+    }
+
+    /// Asks for the network that `model` makes of `actions` without waiting for its outcome.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("filters", [4, 8]);
+    /// let model = |actions| input([1, 8, 8]).conv2d(actions.layers[0].filters, 3).flatten().dense(10);
+    /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
+    /// manager.submit(model, space.actions([8]), "eight");
+    /// print(manager.next().tag);   // eight
+    /// ```
+    #[rhai_fn(name = "submit", return_raw, pure, volatile)]
+    pub fn submit_actions(
+        ctx: NativeCallContext,
+        manager: &mut Manager,
+        model: FnPtr,
+        actions: Actions,
+        tag: Dynamic,
+    ) -> Scripted<i64> {
+        manager.submit_with(manager.built(&ctx, &model, actions)?, &tag)
+    }
+
+    /// The same without a tag.
+    #[rhai_fn(name = "submit", return_raw, pure, volatile)]
+    pub fn submit_actions_untagged(
+        ctx: NativeCallContext,
+        manager: &mut Manager,
+        model: FnPtr,
+        actions: Actions,
+    ) -> Scripted<i64> {
+        submit_actions(ctx, manager, model, actions, Dynamic::UNIT)
+    }
+
+    /// The outcome of the submitted network that finishes next; waits for it. `()` where none is left. A resumed
+    /// study returns them in the order in which they came the first time.
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn next(ctx: NativeCallContext, manager: &mut Manager) -> Scripted<Dynamic> {
+        manager.fetch(&ctx)
+    }
+
+    /// How many outcomes of submitted networks are to be fetched by `next`.
+    #[rhai_fn(get = "pending", pure)]
+    pub fn pending(manager: &mut Manager) -> i64 {
+        manager.0.manager.lock().pending() as i64
     }
 
     /// The accuracy of a network on the *test* images, which no search sees. The best of the study has
@@ -279,152 +407,21 @@ mod managers {
     )]
     pub fn show(manager: &mut Manager) -> String {
         let manager = manager.0.manager.lock();
-        let (data, training) = (manager.data().name(), manager.training());
-        let (epochs, batch) = (training.epochs, training.batch_size);
-        format!("NetworkManager on {data}: {epochs} epochs, batch size {batch}")
-    }
-}
-
-/// The epochs that the options of the call `of` ask for.
-fn epochs(of: &str, options: &Map) -> Scripted<Option<NonZero<usize>>> {
-    #[derive(serde::Deserialize)]
-    struct Asked {
-        epochs: Option<NonZero<usize>>,
-    }
-    let names = &["epochs"];
-    let asked: Asked = Options::new(of, options, &[names])?.part(names)?;
-    Ok(asked.epochs)
-}
-
-/// A network of a script's own.
-fn candidate(network: &Node) -> Scripted<Candidate> {
-    Ok(Candidate {
-        network: Ok(whole(network)?),
-        actions: None,
-        epochs: None,
-    })
-}
-
-/// The network that `model` makes of `actions`.
-fn built(ctx: &NativeCallContext, model: &FnPtr, actions: Actions) -> Scripted<Candidate> {
-    let network = match call_home(ctx, model, Dynamic::from(actions.clone())) {
-        Ok(net) => {
-            let found = net.type_name();
-            let expected = "a function that returns a network";
-            let invalid = || raise(Error::invalid("model", expected, found));
-            Ok(whole(&net.try_cast::<Node>().ok_or_else(invalid)?)?)
-        }
-        Err(error) => match raised_kind(&error) {
-            Some((kind, message)) if kind == "shape" => Err(message),
-            _ => return Err(error),
-        },
-    };
-    Ok(Candidate {
-        network,
-        actions: Some(actions),
-        epochs: None,
-    })
-}
-
-impl Manager {
-    /// The outcomes of `candidates`, in their order, over so many `epochs` or the manager's.
-    fn all(
-        &self,
-        ctx: &NativeCallContext,
-        mut candidates: Vec<Candidate>,
-        epochs: Option<NonZero<usize>>,
-    ) -> Scripted<Array> {
-        let host = Host::of(ctx)?;
-        candidates.iter_mut().for_each(|c| c.epochs = epochs);
-        let answers = self.0.manager.lock().evaluate(candidates);
-        let mut answers = answers.map_err(raise)?;
-        let settle = |evaluated: Result<Evaluated, Error>| {
-            let outcome = self.settle(ctx, &host, evaluated.map_err(raise)?)?;
-            Ok(Dynamic::from(outcome))
-        };
-        let outcomes: Scripted<Array> = answers.by_ref().map(settle).collect();
-        if outcomes.is_err() && host.check_interrupt().is_err() {
-            // Children that had ended after the one that was stopped are trials as well.
-            answers.stop();
-            let ended = answers.filter(Result::is_ok);
-            host.regardless(|| ended.map(settle).collect::<Scripted<Array>>())?;
-        }
-        outcomes
-    }
-
-    fn one(
-        &self,
-        ctx: &NativeCallContext,
-        candidate: Candidate,
-        epochs: Option<NonZero<usize>>,
-    ) -> Scripted<Outcome> {
-        let outcome = self.all(ctx, vec![candidate], epochs)?.pop();
-        let outcome = outcome.and_then(Dynamic::try_cast);
-        outcome.ok_or_else(|| "an evaluation without an outcome".into())
-    }
-
-    /// Makes a trial of `evaluated`, with the script's own reward function if there is one.
-    fn settle(
-        &self,
-        ctx: &NativeCallContext,
-        host: &Host,
-        evaluated: Evaluated,
-    ) -> Scripted<Outcome> {
-        let reward = self.0.reward.lock().clone();
-        let value = match reward {
-            Some(reward) if evaluated.outcome.failure.is_none() => {
-                let preview = self.0.manager.lock().preview(&evaluated);
-                let value = call_home(ctx, &reward, Dynamic::from(Outcome::new(preview)))?;
-                Some(number("set_reward", &value)?)
+        match (manager.training(), manager.table()) {
+            (_, Some(table)) => format!("BenchmarkTable {}: {} rows", table.name(), table.len()),
+            (Ok(Training { data, config, .. }), _) => {
+                let (epochs, batch) = (config.epochs, config.batch_size);
+                let data = data.name();
+                format!("NetworkManager on {data}: {epochs} epochs, batch size {batch}")
             }
-            _ => None,
-        };
-        let mut manager = self.0.manager.lock();
-        let trial = manager.record(evaluated, value).map_err(raise)?;
-        let study = host.study().lock();
-        host.progress().recorded(&study);
-        if study.best().map(|best| best.number) == Some(trial.number) {
-            host.exports().lock().keep_best(manager.best());
+            (Err(error), None) => error.to_string(),
         }
-        Ok(Outcome::new(trial))
-    }
-
-    /// The trained weights of `network`, for `purpose`.
-    pub(super) fn weights(&self, network: &Network, purpose: &str) -> Scripted<Weights> {
-        let manager = self.0.manager.lock();
-        manager.weights(network, purpose).map_err(raise)
     }
 }
 
-/// Calls `function` with the functions of the file that defines it, not with those of the recipe
-/// that it was handed to, which may have others of the same names.
-fn call_home(ctx: &NativeCallContext, function: &FnPtr, argument: Dynamic) -> Scripted<Dynamic> {
-    let mut global = ctx.global_runtime_state().clone();
-    let arity = function.curry().len() + 1;
-    let defines = |library: &&rhai::Shared<Module>| {
-        let defined = library.get_script_fn(function.fn_name(), arity);
-        defined.is_some()
-    };
-    let mut homes: Vec<_> = global.lib.iter().filter(defines).cloned().collect();
-    homes.dedup_by(|a, b| rhai::Shared::ptr_eq(a, b));
-    match &homes[..] {
-        [home] => {
-            global.source = home.id().map(Into::into);
-            global.lib = std::iter::once(home.clone()).collect();
-        }
-        // Rhai's own error says that there is no such function.
-        [] => {}
-        _ => {
-            let name = function.fn_name();
-            let found = format!("'{name}'; pass another name or a closure");
-            let expected = "a name that only one file defines";
-            return Err(raise(Error::invalid("function", expected, found)));
-        }
-    }
-    let (engine, called, position) = (ctx.engine(), ctx.fn_name(), ctx.call_position());
-    let source = global.source.as_deref();
-    let home = NativeCallContext::new_with_all_fields(engine, called, source, &global, position);
-    function.call_within_context(&home, (argument,))
+/// How the options of the call `of` want networks evaluated.
+fn terms(of: &str, options: &Map) -> Scripted<Terms> {
+    Options::new(of, options, &[Terms::OPTIONS])?.part(Terms::OPTIONS)
 }
 
 /// A float from a script's number.
@@ -433,4 +430,21 @@ pub(super) fn number(what: &str, value: &Dynamic) -> Scripted<f64> {
         .as_float()
         .or_else(|_| value.as_int().map(|n| n as f64));
     float.map_err(|found| raise(Error::invalid(what, "a number", found)))
+}
+
+impl Manager {
+    fn new(manager: NetworkManager, encode: Option<FnPtr>) -> Self {
+        Self(Arc::new(Shared {
+            manager: Mutex::new(manager),
+            reward: Mutex::default(),
+            on_failure: Mutex::default(),
+            encode,
+        }))
+    }
+
+    /// The trained weights of `network`, for `purpose`.
+    pub(super) fn weights(&self, network: &Network, purpose: &str) -> Scripted<Weights> {
+        let manager = self.0.manager.lock();
+        manager.weights(network, purpose).map_err(raise)
+    }
 }

@@ -19,6 +19,7 @@ mod options;
 mod outcome;
 mod params;
 mod pool;
+mod settle;
 mod space;
 mod study;
 

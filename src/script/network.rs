@@ -115,7 +115,7 @@ mod facts {
     /// weights, after a warm-up, the images on the device already. Options: `device` (the
     /// session's; else such as "cpu" or "cuda:0"), `batch` (1), `repeats` (20). A measurement: it
     /// differs from machine to machine and from run to run, so a search whose reward uses it cannot
-    /// be reproduced.
+    /// be reproduced; a resumed study has what it measured the first time.
     ///
     /// ```rhai
     /// let net = input([1, 8, 8]).conv2d(4, 3).relu().flatten().dense(10);
@@ -179,15 +179,32 @@ impl Default for LatencyOptions {
 fn measured(ctx: &NativeCallContext, net: &Node, options: &Map) -> Scripted<f64> {
     let known = ["device", "batch", "repeats"];
     let options: LatencyOptions = Options::new("latency", options, &[&known])?.part(&known)?;
-    let device = match options.device {
+    let network = whole(net)?;
+    let host = Host::of(ctx)?;
+    // A measurement is an answer that no seed determines: a resumed study has the one it had.
+    let question = format!(
+        "{} on {}, batch {}, repeats {}",
+        network.digest(),
+        options.device.as_deref().unwrap_or("the session's device"),
+        options.batch,
+        options.repeats
+    );
+    let recorded = host.study().lock().recall_fact("latency", &question);
+    if let Some(answer) = recorded.map_err(raise)?.and_then(|answer| answer.as_f64()) {
+        return Ok(answer);
+    }
+    let device = match &options.device {
         Some(name) => {
             let selector: Selector = name.parse().map_err(raise)?;
             device::open(selector).map_err(raise)?.device
         }
-        None => Host::of(ctx)?.device().clone(),
+        None => host.device().clone(),
     };
-    let network = whole(net)?;
-    child::latency(&network, &device, options.batch, options.repeats).map_err(raise)
+    let measured = child::latency(&network, &device, options.batch, options.repeats);
+    let measured = measured.map_err(raise)?;
+    let mut study = host.study().lock();
+    let noted = study.note("latency", &question, measured.into());
+    noted.map(|()| measured).map_err(raise)
 }
 
 /// The network that ends in `node`.

@@ -36,10 +36,52 @@ mod outcomes {
         outcome.0.number as i64
     }
 
-    /// The reward that a controller learns from.
+    /// The reward that a controller learns from; `()` where the script's failure function wants none.
     #[rhai_fn(get = "reward", pure)]
-    pub fn reward(outcome: &mut Outcome) -> f64 {
-        outcome.0.reward
+    pub fn reward(outcome: &mut Outcome) -> Dynamic {
+        known((!outcome.0.skipped).then_some(outcome.0.reward))
+    }
+
+    /// Whether the script's failure function wants no policy to learn from it.
+    #[rhai_fn(get = "skipped", pure)]
+    pub fn skipped(outcome: &mut Outcome) -> bool {
+        outcome.0.skipped
+    }
+
+    /// How often the network was tried, from 1; more than once where the script's failure function wanted it.
+    #[rhai_fn(get = "attempts", pure)]
+    pub fn attempts(outcome: &mut Outcome) -> i64 {
+        outcome.0.attempts.len() as i64 + 1
+    }
+
+    /// What the script called it when it submitted it; `()` for nothing.
+    #[rhai_fn(get = "tag", return_raw, pure)]
+    pub fn tag(outcome: &mut Outcome) -> Scripted<Dynamic> {
+        let tag = outcome.0.tag.as_ref();
+        tag.map_or(Ok(Dynamic::UNIT), rhai::serde::to_dynamic)
+    }
+
+    /// The 95 % confidence interval of the accuracy, `[low, high]`, where it is a mean over several seeds; else `()`.
+    #[rhai_fn(get = "interval", pure)]
+    pub fn interval(outcome: &mut Outcome) -> Dynamic {
+        let interval = outcome.0.outcome.interval;
+        interval.map_or(Dynamic::UNIT, |ends| {
+            Dynamic::from(ends.map(Dynamic::from_float).to_vec())
+        })
+    }
+
+    /// The accuracy of each seed, where there are several.
+    #[rhai_fn(get = "accuracies", pure)]
+    pub fn accuracies(outcome: &mut Outcome) -> Array {
+        let accuracies = outcome.0.outcome.accuracies.iter();
+        accuracies.copied().map(Dynamic::from_float).collect()
+    }
+
+    /// Why the training ended early, "patience" or "median"; `()` where it did not.
+    #[rhai_fn(get = "stopped", pure)]
+    pub fn stopped(outcome: &mut Outcome) -> Dynamic {
+        let stopped = outcome.0.outcome.stopped;
+        stopped.map_or(Dynamic::UNIT, |stopped| stopped.to_string().into())
     }
 
     /// What trials are ranked by; `()` for a failure.
@@ -114,8 +156,8 @@ mod outcomes {
         Ok(node.transpose()?.map_or(Dynamic::UNIT, Dynamic::from))
     }
 
-    /// `()` for a success; else an object with `kind` ("nan", "invalid", "panic", "timeout", "limit") and
-    /// `message`.
+    /// `()` for a success; else an object with `kind` ("nan", "invalid", "panic", "timeout", "limit", "oom",
+    /// "killed", "lost", "cancelled") and `message`.
     #[rhai_fn(get = "failure", return_raw, pure)]
     pub fn failure(outcome: &mut Outcome) -> Scripted<Dynamic> {
         match &outcome.0.outcome.failure {

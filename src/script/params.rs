@@ -37,6 +37,18 @@ impl Params {
         Ok(Self(given))
     }
 
+    /// These, over those of `earlier` that are not given anew.
+    #[must_use]
+    pub fn over(self, mut earlier: BTreeMap<String, String>) -> Self {
+        earlier.extend(self.0);
+        Self(earlier)
+    }
+
+    /// What was given, by name.
+    pub fn given(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
     /// Checks that the script declares every parameter that is given.
     ///
     /// # Errors

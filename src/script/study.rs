@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rhai::plugin::*;
-use rhai::{Array, Dynamic, Engine, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
+use super::options::Options;
 use super::outcome::Outcome;
 use super::space::count;
 use super::{Host, Scripted, raise};
 use crate::error::Error;
-use crate::study::{Study, Trial};
+use crate::report::progress::warn;
+use crate::study::{Budget, Study, Trial};
 
 /// A script's handle of the study that it runs in.
 #[derive(Clone)]
@@ -46,6 +48,11 @@ impl Trials {
         }
         if self.next == self.total {
             progress.finish();
+            return None;
+        }
+        if let Some(limit) = self.host.study().lock().spent() {
+            progress.finish();
+            warn(&format!("the budget of {limit} is used up"));
             return None;
         }
         let first = self.next + 1;
@@ -133,6 +140,23 @@ mod studies {
             trials: trials(ctx, n)?,
             size: batch as u64,
         })
+    }
+
+    /// Limits what the search may spend: `trials`, `hours` (of work, over all sessions of the study), `children`
+    /// (trained ones). The loops of `trials` end where a limit is reached; the script goes on after them. Limits
+    /// of the command line (`--max-trials`, `--max-hours`, `--max-children`) stand before these.
+    ///
+    /// ```rhai
+    /// budget(#{ hours: 8, children: 2 });
+    /// for trial in trials(1_000) { break; }
+    /// ```
+    #[rhai_fn(return_raw, volatile)]
+    pub fn budget(ctx: NativeCallContext, limits: Map) -> Scripted<()> {
+        let options = Options::new("budget", &limits, &[Budget::OPTIONS])?;
+        let budget: Budget = options.part(Budget::OPTIONS)?;
+        budget.validate().map_err(raise)?;
+        Host::of(&ctx)?.study().lock().limit(budget);
+        Ok(())
     }
 
     /// The outcome with the highest score so far; `()` before the first success.

@@ -43,6 +43,24 @@ impl RunFolder {
         Ok(Self(path.to_path_buf()))
     }
 
+    /// The folder `path` of a study that goes on. What follows the trials is written anew, so the TensorBoard
+    /// events of before are removed; a folder that is gone is made again.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be used.
+    pub fn again(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).map_err(Error::io("create folder", path))?;
+        for entry in fs::read_dir(path).map_err(Error::io("read folder", path))? {
+            let entry = entry.map_err(Error::io("read folder", path))?;
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with("events.out.tfevents.") {
+                let old = entry.path();
+                fs::remove_file(&old).map_err(Error::io("remove", &old))?;
+            }
+        }
+        Ok(Self(path.to_path_buf()))
+    }
+
     /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.0

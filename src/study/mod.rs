@@ -1,91 +1,29 @@
 //! Studies: the trials of one search in order, and the outcome of every evaluation that was paid
 //! for. Owns the run's folder. Knows nothing of training, policies or scripts.
 
+mod budget;
 mod folder;
 mod journal;
+mod past;
 pub mod store;
+mod trial;
 
+pub use budget::Budget;
 pub use folder::RunFolder;
 pub use journal::{JOURNAL_FILE, Journal};
+pub use past::{Divergence, Past, Question};
+pub use trial::{Attempt, Decided, Decisions, Trial};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
 
+use self::store::{Fact, Paid, StudyStore, Tenure};
 use crate::error::Result;
 use crate::evaluation::{Evaluation, Outcome};
 use crate::network::Digest;
 use crate::seed::Seed;
-use crate::space::{Actions, Source, Value};
-
-/// What a controller (or the script) decided in a trial.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Decisions {
-    /// Where the decisions came from.
-    pub source: Source,
-    /// Each decided state with its layer (from 1; none for a choice) and its value.
-    pub decided: Vec<Decided>,
-    /// A short line for people: `(3, 64) (1, 16)`.
-    pub summary: String,
-}
-
-/// One decided state.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Decided {
-    /// The state's name.
-    pub state: String,
-    /// The layer, from 1; `None` for a choice made once for the network.
-    pub layer: Option<usize>,
-    /// The chosen value; of an anchor the list of earlier layers, from 0.
-    pub value: Value,
-}
-
-impl From<&Actions> for Decisions {
-    fn from(actions: &Actions) -> Self {
-        let decided = actions.decided().map(|(slot, value)| Decided {
-            state: slot.state.name.clone(),
-            layer: slot.layer.map(|l| l + 1),
-            value,
-        });
-        Self {
-            source: actions.source(),
-            decided: decided.collect(),
-            summary: actions.summary(),
-        }
-    }
-}
-
-/// One evaluated network of a search, as it stands in `trials.jsonl`.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Trial {
-    /// The position in the study, from 1.
-    pub number: usize,
-    /// What was decided; `None` for a network that was not made from actions.
-    pub actions: Option<Decisions>,
-    /// The reward that the controller learns from.
-    pub reward: f64,
-    /// What trials are ranked by, the larger the better: the validation accuracy, or the value of
-    /// the script's reward function. `None` for a failed trial.
-    pub score: Option<f64>,
-    /// Whether the outcome was known already, so that nothing was trained.
-    pub cached: bool,
-    /// The key of the evaluation; `None` for a network that could not be described.
-    pub digest: Option<Digest>,
-    /// What was asked.
-    pub evaluation: Option<Evaluation>,
-    /// What came back.
-    pub outcome: Outcome,
-}
-
-impl Trial {
-    /// A short name of the architecture for people.
-    pub fn architecture(&self) -> String {
-        match (&self.actions, &self.evaluation) {
-            (Some(actions), _) => actions.summary.clone(),
-            (None, Some(asked)) => format!("network {}", asked.network.digest().short()),
-            (None, None) => "an impossible network".into(),
-        }
-    }
-}
 
 /// Follows a study as it grows. `report/` implements it for each form that a run leaves.
 pub trait Recorder: Send {
@@ -102,15 +40,46 @@ pub trait Recorder: Send {
     fn scalars(&mut self, step: u64, scalars: &[(String, f64)]) -> Result<()>;
 }
 
+/// Where a study is kept, beside its folder.
+pub struct Keeper {
+    /// The store.
+    pub store: Arc<dyn StudyStore>,
+    /// The right to add to the study.
+    pub tenure: Box<dyn Tenure>,
+    /// How many trials and facts the store has of it already.
+    pub has: (usize, usize),
+}
+
 /// The trials of one search, in order, and every outcome that was paid for.
+///
+/// A study that was recorded before is answered from its [`Past`] for as long as that lasts, question by
+/// question; its trials then come to be here again, one by one.
 pub struct Study {
     name: String,
     seed: Seed,
     trials: Vec<Trial>,
     outcomes: BTreeMap<Digest, Outcome>,
+    /// The evaluations that were asked for in this session.
+    asked: BTreeSet<Digest>,
+    asks: u64,
     best: Option<usize>,
     kept: Option<(RunFolder, Journal)>,
     recorders: Vec<Box<dyn Recorder>>,
+    keeper: Option<Keeper>,
+    past: Past,
+    facts: usize,
+    budget: Budget,
+    /// When the present stretch of work began, and how long those before were, in seconds.
+    clock: (Instant, f64),
+}
+
+/// An outcome that was paid for already.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Remembered {
+    /// What came back.
+    pub outcome: Outcome,
+    /// Whether the study itself asked for it before, or another study paid: it costs this one nothing.
+    pub cached: bool,
 }
 
 impl Study {
@@ -121,9 +90,16 @@ impl Study {
             seed,
             trials: Vec::new(),
             outcomes: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            asks: 0,
             best: None,
             kept: None,
             recorders: Vec::new(),
+            keeper: None,
+            past: Past::default(),
+            facts: 0,
+            budget: Budget::default(),
+            clock: (Instant::now(), 0.0),
         }
     }
 
@@ -145,7 +121,23 @@ impl Study {
         })
     }
 
-    /// The study's name: the script's, without its ending.
+    /// The same study kept in a store as well, where `past` was recorded of it.
+    #[must_use]
+    pub fn stored(self, keeper: Keeper, past: Past) -> Self {
+        Self {
+            keeper: Some(keeper),
+            past,
+            ..self
+        }
+    }
+
+    /// The same study with a budget.
+    #[must_use]
+    pub fn within(self, budget: Budget) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// The study's name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -165,6 +157,49 @@ impl Study {
         self.kept.as_ref().map(|(folder, _)| folder)
     }
 
+    /// The store, if the study is kept in one.
+    pub fn store(&self) -> Option<&Arc<dyn StudyStore>> {
+        self.keeper.as_ref().map(|keeper| &keeper.store)
+    }
+
+    /// The study's key in its store.
+    pub fn key(&self) -> Option<i64> {
+        self.keeper.as_ref().map(|keeper| keeper.tenure.study())
+    }
+
+    /// What the search may spend.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Sets what the search may spend; limits that were given from outside stay.
+    pub fn limit(&mut self, budget: Budget) {
+        self.budget = self.budget.or(budget);
+    }
+
+    /// The limit of the budget that is reached, in words. What was recorded before is within it.
+    pub fn spent(&self) -> Option<String> {
+        if self.replaying() {
+            return None;
+        }
+        self.budget.reached(self)
+    }
+
+    /// Whether the next trial was recorded in an earlier session.
+    pub fn replaying(&self) -> bool {
+        self.trials.len() < self.past.trials().len()
+    }
+
+    /// Whether the `number`-th trial was recorded in an earlier session.
+    pub fn replayed(&self, number: usize) -> bool {
+        number <= self.past.trials().len()
+    }
+
+    /// Seconds of work on the study, those of earlier sessions included.
+    pub fn elapsed(&self) -> f64 {
+        self.clock.0.elapsed().as_secs_f64() + self.clock.1
+    }
+
     /// The trial with the highest score; the earliest of equals.
     pub fn best(&self) -> Option<&Trial> {
         self.best.map(|index| &self.trials[index])
@@ -179,32 +214,108 @@ impl Study {
                 .unwrap_or_default()
                 .total_cmp(&a.score.unwrap_or_default())
         });
-        let mut seen = std::collections::BTreeSet::new();
-        ranked.retain(|t| seen.insert(t.digest));
+        let mut seen = BTreeSet::new();
+        ranked.retain(|t| seen.insert(t.child()));
         ranked.truncate(n);
         ranked
     }
 
-    /// The outcome of the evaluation `digest`, if it was paid for already.
-    pub fn outcome(&self, digest: &Digest) -> Option<&Outcome> {
-        self.outcomes.get(digest)
+    /// The number of the next question.
+    pub fn next_ask(&mut self) -> u64 {
+        self.asks += 1;
+        self.asks
     }
 
-    /// Keeps the outcome of the evaluation `digest`, so that it is never paid for again. A failure
-    /// may be of the moment (a time-out), so it is not kept.
-    pub fn keep(&mut self, digest: Digest, outcome: &Outcome) {
-        if outcome.failure.is_none() {
-            self.outcomes.insert(digest, outcome.clone());
-        }
-    }
-
-    /// Adds a trial: to the journal first, then to memory and to the recorders.
-    ///
-    /// Returns whether it is the best so far.
+    /// The trial that answered `question` in an earlier session.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Io) where a record cannot be written.
-    pub fn record(&mut self, trial: Trial) -> Result<bool> {
+    /// [`Error::Diverged`](crate::Error::Diverged) where another question was asked there.
+    pub fn recall(&mut self, question: &Question) -> Result<Option<Trial>> {
+        let recalled = self.past.recall(question)?.cloned();
+        if let (Some(_), Some(digest)) = (&recalled, question.digest) {
+            self.asked.insert(digest);
+        }
+        Ok(recalled)
+    }
+
+    /// The question whose answer came next in an earlier session.
+    pub fn recorded_next(&self) -> Option<u64> {
+        self.past.ask_of(self.trials.len() + 1)
+    }
+
+    /// Counts the evaluation `digest` as asked for. Returns whether it was before.
+    pub fn asks_again(&mut self, digest: Digest) -> bool {
+        !self.asked.insert(digest)
+    }
+
+    /// The outcome of the evaluation `digest`, if it was paid for already; the evaluation then counts as
+    /// asked for.
+    ///
+    /// # Errors
+    /// [`Error::Store`](crate::Error::Store).
+    pub fn outcome(&mut self, digest: &Digest) -> Result<Option<Remembered>> {
+        let again = self.asks_again(*digest);
+        if let Some(outcome) = self.outcomes.get(digest) {
+            let outcome = outcome.clone();
+            let cached = again;
+            return Ok(Some(Remembered { outcome, cached }));
+        }
+        let Some(keeper) = &self.keeper else {
+            return Ok(None);
+        };
+        let own = keeper.tenure.study();
+        Ok(keeper.store.known(digest)?.map(|known| Remembered {
+            outcome: known.outcome,
+            cached: again || known.study != Some(own),
+        }))
+    }
+
+    /// Keeps the outcome of `asked`, so that it is never paid for again, if it [is final](Outcome::is_final).
+    ///
+    /// # Errors
+    /// [`Error::Store`](crate::Error::Store).
+    pub fn keep(
+        &mut self,
+        asked: &Evaluation,
+        outcome: &Outcome,
+        weights: Option<String>,
+    ) -> Result<()> {
+        if !outcome.is_final() {
+            return Ok(());
+        }
+        let digest = asked.digest();
+        if let Some(keeper) = &self.keeper {
+            keeper.store.keep(&Paid {
+                digest,
+                question: asked.to_json(),
+                outcome,
+                study: Some(keeper.tenure.study()),
+                weights,
+            })?;
+        }
+        self.outcomes.insert(digest, outcome.clone());
+        Ok(())
+    }
+
+    /// Adds a trial: to the store first, then to the journal, to memory and to the recorders. A trial that was
+    /// recorded before is added as it was then.
+    ///
+    /// Returns the trial, and whether it is the best so far.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) or [`Error::Store`](crate::Error::Store) where it cannot be recorded;
+    /// [`Error::Taken`](crate::Error::Taken); [`Error::Diverged`](crate::Error::Diverged).
+    pub fn record(&mut self, mut trial: Trial) -> Result<(Trial, bool)> {
+        trial.number = self.trials.len() + 1;
+        trial.elapsed = self.elapsed();
+        if let Some(then) = self.past.trial(&trial)? {
+            // The time between sessions is no work.
+            self.clock = (Instant::now(), then.elapsed);
+            trial = then;
+        }
+        if let Some(keeper) = self.keeper.as_ref().filter(|k| trial.number > k.has.0) {
+            keeper.tenure.append(&trial)?;
+        }
         if let Some((_, journal)) = &mut self.kept {
             journal.append(&trial)?;
         }
@@ -216,8 +327,48 @@ impl Study {
         for recorder in &mut self.recorders {
             recorder.trial(&trial)?;
         }
-        self.trials.push(trial);
-        Ok(is_best)
+        self.trials.push(trial.clone());
+        Ok((trial, is_best))
+    }
+
+    /// The recorded answer to a question that no seed determines, such as a measured latency; `None`: it is new,
+    /// and is to be [noted](Self::note).
+    ///
+    /// # Errors
+    /// [`Error::Diverged`](crate::Error::Diverged) where another question was asked there.
+    pub fn recall_fact(&mut self, kind: &str, question: &str) -> Result<Option<serde_json::Value>> {
+        let Some(answer) = self.past.fact(kind, question)? else {
+            return Ok(None);
+        };
+        self.note(kind, question, answer.clone())?;
+        Ok(Some(answer))
+    }
+
+    /// Records the answer to a question that no seed determines.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    pub fn note(&mut self, kind: &str, question: &str, answer: serde_json::Value) -> Result<()> {
+        self.facts += 1;
+        match self.keeper.as_ref().filter(|k| self.facts > k.has.1) {
+            Some(keeper) => keeper.tenure.note(&Fact {
+                kind: kind.into(),
+                question: question.into(),
+                answer,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps the state of the `controller`-th controller after so many updates, if there is a store.
+    ///
+    /// # Errors
+    /// As [`record`](Self::record).
+    pub fn keep_snapshot(&self, controller: u64, step: u64, bytes: &[u8]) -> Result<()> {
+        match self.keeper.as_ref().filter(|_| !self.replaying()) {
+            Some(keeper) => keeper.tenure.keep_snapshot(controller, step, bytes),
+            None => Ok(()),
+        }
     }
 
     /// Passes a step of scalars on to the recorders.

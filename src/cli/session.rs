@@ -1,0 +1,180 @@
+//! The study of a run: a new one, one that goes on, or a fork of one. Knows nothing of scripts.
+
+use std::path::{Path, PathBuf};
+
+use super::RunArgs;
+use super::store::{Opened, find};
+use crate::error::{Error, Result};
+use crate::evaluation::KERNEL_VERSION;
+use crate::report::history::{HISTORY_FILE, History};
+use crate::report::tensorboard::Events;
+use crate::seed::Seed;
+use crate::study::store::{About, Kept, Tenure};
+use crate::study::{Divergence, Keeper, Past, Recorder, RunFolder, Study};
+
+/// The folder that runs are kept in, where no other is named.
+const RUNS: &str = "runs";
+
+/// The study that the arguments name, if it exists.
+pub(super) fn earlier(opened: Option<&Opened>, args: &RunArgs) -> Result<Option<Kept>> {
+    let named = args.resume.as_ref().or(args.study.as_ref());
+    let Some(name) = named else {
+        return match &args.fork {
+            Some(_) => Err(Error::invalid("--fork", "--resume STUDY beside it", "none")),
+            None => Ok(None),
+        };
+    };
+    let Some(Opened { store, .. }) = opened else {
+        return Err(Error::invalid(
+            "--store",
+            "a store, to keep a study",
+            "none",
+        ));
+    };
+    let kept = match args.resume.is_some() || args.fork.is_some() {
+        true => Some(find(&**store, name)?),
+        false => store.find(name)?,
+    };
+    if let Some(kept) = &kept {
+        check(kept, args)?;
+    }
+    Ok(kept)
+}
+
+/// Checks that `kept` can go on under `args`.
+fn check(kept: &Kept, args: &RunArgs) -> Result<()> {
+    let about = &kept.about;
+    let what = format!("study '{}'", about.name);
+    if about.kernel_version != KERNEL_VERSION {
+        let expected = format!("kernel version {KERNEL_VERSION}, whose outcomes compare");
+        let found = format!("version {}; start a new study", about.kernel_version);
+        return Err(Error::invalid(what, expected, found));
+    }
+    match args.seed.filter(|seed| *seed != about.seed.0) {
+        Some(seed) => Err(Error::invalid(
+            what,
+            format!("--seed {}", about.seed.0),
+            seed,
+        )),
+        None => Ok(()),
+    }
+}
+
+/// What a run is started with.
+pub(super) struct Start<'a> {
+    pub script: &'a Path,
+    /// The script's name without its ending.
+    pub name: &'a str,
+    pub args: &'a RunArgs,
+    /// The parameters, as they will be.
+    pub params: std::collections::BTreeMap<String, String>,
+}
+
+/// Opens the study of a run, and its folder.
+pub(super) fn open(
+    start: &Start,
+    opened: Option<&Opened>,
+    earlier: Option<&Kept>,
+) -> Result<(Study, RunFolder)> {
+    let args = start.args;
+    let goes_on = earlier.filter(|_| args.fork.is_none());
+    let run = match (
+        goes_on.and_then(|kept| kept.about.folder.clone()),
+        &args.out,
+    ) {
+        (Some(folder), None) => RunFolder::again(&here(folder))?,
+        (Some(folder), Some(out)) => {
+            let expected = format!("none, since the study goes on in {}", folder.display());
+            return Err(Error::invalid("--out", expected, out.display()));
+        }
+        (None, Some(out)) => RunFolder::at(out)?,
+        (None, None) => {
+            let name = args.fork.as_deref().or(args.study.as_deref());
+            RunFolder::create(Path::new(RUNS), name.unwrap_or(start.name))?
+        }
+    };
+    let seed = earlier.map_or(Seed(args.seed.unwrap_or(0)), |kept| kept.about.seed);
+    let recorders = recorders(&run)?;
+    let Some(Opened { store, .. }) = opened else {
+        let study = Study::in_folder(start.name, seed, run.clone(), recorders)?;
+        return Ok((study.within(args.budget()), run));
+    };
+
+    let (tenure, past, has) = match goes_on {
+        Some(kept) => {
+            let tenure = store.take(kept.id)?;
+            let past = (store.trials(kept.id)?, store.facts(kept.id)?);
+            let has = (past.0.len(), past.1.len());
+            (tenure, Past::new(past.0, past.1, Divergence::Refuse), has)
+        }
+        None => {
+            let past = match earlier {
+                Some(kept) => (store.trials(kept.id)?, store.facts(kept.id)?),
+                None => Default::default(),
+            };
+            let parent = earlier.map(|kept| (kept.about.name.clone(), kept.trials));
+            let tenure = create(start, &**store, &run, seed, parent)?;
+            (tenure, Past::new(past.0, past.1, Divergence::Fork), (0, 0))
+        }
+    };
+    let name = store
+        .studies()?
+        .into_iter()
+        .find(|kept| kept.id == tenure.study());
+    let name = name.map_or_else(|| start.name.to_string(), |kept| kept.about.name);
+    let keeper = Keeper {
+        store: store.clone(),
+        tenure,
+        has,
+    };
+    let study = Study::in_folder(&name, seed, run.clone(), recorders)?;
+    Ok((study.stored(keeper, past).within(args.budget()), run))
+}
+
+/// Starts a study under the name that was given, else under that of its folder or the next that is free.
+fn create(
+    start: &Start,
+    store: &dyn crate::study::store::StudyStore,
+    run: &RunFolder,
+    seed: Seed,
+    parent: Option<(String, usize)>,
+) -> Result<Box<dyn Tenure>> {
+    let given = start.args.fork.as_ref().or(start.args.study.as_ref());
+    let folder = run.path().file_name().unwrap_or(start.name.as_ref());
+    let base = given
+        .cloned()
+        .unwrap_or_else(|| folder.to_string_lossy().into_owned());
+    let mut about = About {
+        name: base.clone(),
+        script: start.script.display().to_string(),
+        seed,
+        params: start.params.clone(),
+        folder: std::path::absolute(run.path()).ok(),
+        parent,
+        kernel_version: KERNEL_VERSION,
+    };
+    let mut n = 1;
+    loop {
+        match store.create(&about) {
+            Err(Error::Duplicate { .. }) if given.is_none() => {
+                n += 1;
+                about.name = format!("{base}-{n}");
+            }
+            created => return created,
+        }
+    }
+}
+
+/// `path` relative to the working folder, if it is below it.
+fn here(path: PathBuf) -> PathBuf {
+    let below = std::env::current_dir().ok();
+    let below = below.and_then(|here| path.strip_prefix(here).map(Path::to_path_buf).ok());
+    below.unwrap_or(path)
+}
+
+fn recorders(run: &RunFolder) -> Result<Vec<Box<dyn Recorder>>> {
+    Ok(vec![
+        Box::new(History::create(&run.file(HISTORY_FILE))?),
+        Box::new(Events::create(run.path())?),
+    ])
+}

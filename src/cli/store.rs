@@ -1,0 +1,75 @@
+//! `--store` and `--files`: where studies are kept, for every subcommand that opens them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::manager::Files;
+use crate::study::store::{self, Address, Kept, StudyStore};
+
+/// The store of a working folder, where no other is named.
+const DEFAULT: &str = "nas-studies.db";
+/// What is given in place of an address for no store at all.
+const NONE: &str = "none";
+
+/// Where studies are kept.
+#[derive(Clone, clap::Args)]
+pub(super) struct StoreArgs {
+    /// Where studies are kept: a file, postgres://USER@HOST/DATABASE, or none. Passwords are read from PGPASSWORD
+    /// or ~/.pgpass [default: nas-studies.db].
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "NAS_SCRIPT_STORE",
+        hide_env_values = true
+    )]
+    store: Option<String>,
+    /// The folder of the children's weights, shared by the machines of a fleet [default: nas-studies.files, beside
+    /// the store].
+    #[arg(long, value_name = "DIR", env = "NAS_SCRIPT_FILES")]
+    files: Option<PathBuf>,
+}
+
+/// An open store.
+pub(super) struct Opened {
+    pub store: Arc<dyn StudyStore>,
+    pub files: Arc<Files>,
+}
+
+impl StoreArgs {
+    /// Opens the store; `None` where the user wants none.
+    pub(super) fn open(&self) -> Result<Option<Opened>> {
+        let text = self.store.as_deref().unwrap_or(DEFAULT);
+        if text == NONE {
+            return Ok(None);
+        }
+        let address: Address = text.parse()?;
+        if address.has_password() && std::env::args().any(|arg| arg.contains(text)) {
+            let expected = "an address without a password, which others can read in the list of \
+                            processes: give it by PGPASSWORD, ~/.pgpass or NAS_SCRIPT_STORE";
+            return Err(Error::invalid("--store", expected, address));
+        }
+        let folder = self.files.clone().unwrap_or_else(|| address.files());
+        let files = Arc::new(Files::Folder(folder));
+        let store = store::open(&address)?;
+        Ok(Some(Opened { store, files }))
+    }
+
+    /// Opens the store of a subcommand that needs one.
+    pub(super) fn needed(&self) -> Result<Opened> {
+        let found = || Error::invalid("--store", "a store", NONE);
+        self.open()?.ok_or_else(found)
+    }
+}
+
+/// The study called `name`.
+pub(super) fn find(store: &dyn StudyStore, name: &str) -> Result<Kept> {
+    let known = || -> Result<Vec<String>> {
+        let studies = store.studies()?.into_iter();
+        Ok(studies.map(|kept| kept.about.name).collect())
+    };
+    match store.find(name)? {
+        Some(kept) => Ok(kept),
+        None => Err(Error::unknown("study", name, known()?)),
+    }
+}
