@@ -3,16 +3,17 @@
 //! samples or what an update is; of threads neither: the order of calls is the order of everything.
 
 mod config;
+mod ledger;
 mod snapshot;
 
 pub use config::{Exchange, PoolConfig};
 
-use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
 
+use self::ledger::{Ledger, RECENT};
 use super::entropy::divergence;
 use super::{Controller, ControllerConfig, Mode, Update};
 use crate::error::{Error, Result};
@@ -21,10 +22,6 @@ use crate::space::{Actions, StateSpace};
 
 /// The most replicas; a guard against slips.
 const REPLICAS: usize = 1000;
-/// The most architectures without a reward that are kept.
-const WAITING: usize = 10_000;
-/// The most architectures that [`ControllerPool::distinct`] looks at.
-const RECENT: usize = 1000;
 
 /// Replicas of a controller that sample mini-batches of their own, in turn, each with its own random
 /// stream and baseline.
@@ -35,23 +32,6 @@ pub struct ControllerPool {
     /// version, that of a replica's the version it has fetched.
     server: Option<Controller>,
     ledger: Ledger,
-}
-
-/// What a pool knows besides its controllers.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-struct Ledger {
-    /// The replica that samples next.
-    turn: usize,
-    /// The number of updates.
-    step: u64,
-    /// The architectures whose rewards are awaited, the earliest first, and who sampled each.
-    waiting: VecDeque<(Vec<usize>, usize)>,
-    /// The architectures that were sampled last, the earliest first.
-    recent: VecDeque<Vec<usize>>,
-    /// The rewards of each replica since the last exchange: their number and sum.
-    earned: Vec<(usize, f64)>,
-    /// How many updates there were of each staleness.
-    staleness: Vec<u64>,
 }
 
 /// What one update of a pool did.
@@ -124,21 +104,17 @@ impl ControllerPool {
     /// # Errors
     /// As [`Controller::get_action`].
     pub fn get_action(&mut self, state: Option<&Actions>) -> Result<Actions> {
-        let ledger = &mut self.ledger;
-        let number = ledger.turn;
+        let number = self.ledger.turn;
         let replica = &mut self.replicas[number];
-        let awaits = ledger.waiting.iter().any(|(_, by)| *by == number);
         if let Some(server) = &self.server
             && replica.rollouts.is_empty()
-            && !awaits
+            && !self.ledger.awaits(number)
         {
             replica.fetch(server);
         }
         let actions = replica.get_action(state)?;
-        ledger.turn = (number + 1) % self.replicas.len();
-        let indices = actions.indices().to_vec();
-        push(&mut ledger.recent, indices.clone(), RECENT);
-        push(&mut ledger.waiting, (indices, number), WAITING);
+        self.ledger.turn = (number + 1) % self.replicas.len();
+        self.ledger.sampled(number, actions.indices());
         Ok(actions)
     }
 
@@ -149,16 +125,12 @@ impl ControllerPool {
     /// [`Error::Invalid`] where there is none (of the last 10,000 that await a reward); as
     /// [`Controller::store_rollout`].
     pub fn store_rollout(&mut self, actions: &Actions, reward: f64) -> Result<()> {
-        let mut waiting = self.ledger.waiting.iter();
-        let Some(place) = waiting.position(|(indices, _)| indices == actions.indices()) else {
+        let Some((place, number)) = self.ledger.waits_for(actions.indices()) else {
             let expected = "actions that a replica sampled, once for each time that it did";
             return Err(Error::invalid("store_rollout", expected, actions.summary()));
         };
-        let (_, number) = self.ledger.waiting[place];
         self.replicas[number].store_rollout(actions, reward)?;
-        self.ledger.waiting.remove(place);
-        let (count, sum) = &mut self.ledger.earned[number];
-        (*count, *sum) = (*count + 1, *sum + reward);
+        self.ledger.rewarded(place, number, reward);
         Ok(())
     }
 
@@ -252,10 +224,7 @@ impl ControllerPool {
             let expected = format!("1 to {RECENT}");
             return Err(Error::invalid("distinct", expected, last));
         }
-        let seen = self.ledger.recent.iter().rev().take(last);
-        let count = seen.len() as f64;
-        let distinct: BTreeSet<_> = seen.collect();
-        Ok((count > 0.0).then(|| distinct.len() as f64 / count))
+        Ok(self.ledger.distinct(last))
     }
 
     /// The probability that a replica, drawn uniformly, samples `actions`.
@@ -274,9 +243,7 @@ impl ControllerPool {
 
     /// The mean staleness of all updates; `None` before the first.
     pub fn mean_staleness(&self) -> Option<f64> {
-        let counts = self.ledger.staleness.iter().enumerate();
-        let total: f64 = counts.map(|(s, &n)| s as f64 * n as f64).sum();
-        (self.ledger.step > 0).then(|| total / self.ledger.step as f64)
+        self.ledger.mean_staleness()
     }
 
     /// The replicas.
@@ -308,46 +275,4 @@ impl Controller {
         self.optimizer = other.optimizer;
         self.baseline = other.baseline;
     }
-}
-
-impl Ledger {
-    fn new(replicas: usize) -> Self {
-        Self {
-            turn: 0,
-            step: 0,
-            waiting: VecDeque::new(),
-            recent: VecDeque::new(),
-            earned: vec![(0, 0.0); replicas],
-            staleness: Vec::new(),
-        }
-    }
-
-    /// Counts an update.
-    fn count(&mut self, staleness: u64) {
-        self.step += 1;
-        let staleness = staleness as usize;
-        if self.staleness.len() <= staleness {
-            self.staleness.resize(staleness + 1, 0);
-        }
-        self.staleness[staleness] += 1;
-    }
-
-    /// The replicas with the lowest and the highest mean reward since the last exchange, the first of
-    /// equals; `None` where the means are all the same.
-    fn extremes(&self) -> Option<(usize, usize)> {
-        let earned = self.earned.iter().enumerate();
-        let earned = earned.filter(|(_, (count, _))| *count > 0);
-        let means = earned.map(|(number, (count, sum))| (number, sum / *count as f64));
-        let (worst, lowest) = means.clone().min_by(|a, b| a.1.total_cmp(&b.1))?;
-        let (best, highest) = means.rev().max_by(|a, b| a.1.total_cmp(&b.1))?;
-        (lowest < highest).then_some((worst, best))
-    }
-}
-
-/// Pushes to the back; more than `most` fall out at the front.
-fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
-    if queue.len() == most {
-        queue.pop_front();
-    }
-    queue.push_back(item);
 }

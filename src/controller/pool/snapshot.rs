@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{ControllerPool, Exchange, Ledger};
+use super::ledger::Ledger;
+use super::{ControllerPool, Exchange};
 use crate::arrays::Arrays;
 use crate::controller::Controller;
 use crate::controller::snapshot::{self, FORMAT, refused};
