@@ -81,7 +81,7 @@ impl Crew {
     }
 
     /// The same on so many cores.
-    pub(super) fn on(workers: usize, cores: usize) -> Self {
+    pub fn on(workers: usize, cores: usize) -> Self {
         let idle = Mutex::default();
         Self {
             workers,
@@ -90,17 +90,26 @@ impl Crew {
         }
     }
 
-    /// A pool for each child that trains at the same time, where `children` are asked for in one call.
+    /// How many of `children` that are asked for in one call train at the same time.
+    fn side_by_side(&self, children: usize) -> usize {
+        self.workers.min(children).max(1)
+    }
+
+    /// The threads of each of `children` that are asked for in one call.
     ///
-    /// Cores go to children first: a pool has more than one thread only where fewer children than cores
+    /// Cores go to children first: a child has more than one thread only where fewer children than cores
     /// train, be it that the call has no more of them or that the user wants no more workers. So a
     /// single child has all cores.
+    pub fn threads(&self, children: usize) -> usize {
+        (self.cores / self.side_by_side(children)).max(1)
+    }
+
+    /// A pool for each child that trains at the same time, where `children` are asked for in one call.
     ///
     /// # Errors
     /// [`Error::Io`] where the system gives no threads.
     pub(super) fn pools(&self, children: usize) -> Result<Vec<Arc<ThreadPool>>> {
-        let side_by_side = self.workers.min(children).max(1);
-        let threads = (self.cores / side_by_side).max(1);
+        let (side_by_side, threads) = (self.side_by_side(children), self.threads(children));
         let mut idle = self.idle.lock();
         idle.retain(|pool| pool.current_num_threads() == threads);
         let kept = idle.len().saturating_sub(side_by_side);

@@ -26,6 +26,8 @@ pub struct Jobs {
     pub files: Option<Arc<Files>>,
     /// Whether each starts from its child's checkpoint in the files, if it can, and leaves one.
     pub checkpoints: bool,
+    /// Whether they are trained for their weights, although their outcomes are known.
+    pub again: bool,
     /// Set when the rest is not wanted any more: no further child is started.
     pub withdrawn: Arc<AtomicBool>,
 }
@@ -39,6 +41,7 @@ impl Jobs {
             timeout,
             files: None,
             checkpoints: false,
+            again: false,
             withdrawn: Arc::default(),
         }
     }
