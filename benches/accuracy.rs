@@ -141,6 +141,7 @@ fn train(data: &Dataset, epochs: usize, seed: usize, burn: bool) -> Result<Vec<E
         let control = Control {
             deadline: None,
             cancelled: &AtomicBool::new(false),
+            floor: &[],
             on_epoch: &|_| (),
         };
         child::train(&evaluation, data, &Device::flex(), &control)

@@ -202,6 +202,7 @@ fn train(
     let control = Control {
         deadline: None,
         cancelled: &all.finished,
+        floor: &[],
         on_epoch: &on_epoch,
     };
     let learn = || child::train(&evaluation, data, &Device::flex(), &control);

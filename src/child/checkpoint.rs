@@ -35,6 +35,8 @@ pub struct Checkpoint {
 pub(super) struct About {
     /// See [`Checkpoint::child`].
     pub child: Digest,
+    /// The epochs that were asked for; there are fewer after an early stop.
+    pub asked: usize,
     /// The updates that the optimizer made.
     pub updates: usize,
     /// The finished epochs, at least one.
@@ -80,8 +82,11 @@ impl Checkpoint {
             return refuse(format!("at least {done} epochs"), asked.to_string());
         }
         match evaluation.total_epochs_matter() {
-            Some(what) if asked != done => refuse(
-                format!("{done} epochs, since the {what} depends on their number"),
+            Some(what) if asked != self.about.asked => refuse(
+                format!(
+                    "{} epochs, since the {what} depends on their number",
+                    self.about.asked
+                ),
                 asked.to_string(),
             ),
             _ => Ok(()),

@@ -4,6 +4,7 @@
 use burn::tensor::{Device, Int, Tensor, activation};
 
 use super::kernels;
+use crate::device::is_cpu;
 
 /// The mean cross-entropy of `logits` `[batch, classes]` against `labels` `[batch]`, in nats; each
 /// target gives `smoothing` of its weight to all classes alike (arXiv 1512.00567, §7).
@@ -28,6 +29,13 @@ pub(super) fn cross_entropy(
     let uniform = log_probabilities.mean().neg();
     loss.mul_scalar(1.0 - smoothing)
         .add(uniform.mul_scalar(smoothing))
+}
+
+/// The value of `loss` where it is at hand, on the CPU; to read it elsewhere, the host would have to wait
+/// for the device.
+pub(super) fn at_hand(loss: &Tensor<1>) -> Option<f64> {
+    let loss = loss.clone().without_autodiff();
+    is_cpu(&loss.device()).then(|| loss.into_scalar())
 }
 
 /// Loss and correct answers, summed on the device and read once.

@@ -9,10 +9,11 @@ use rand::seq::SliceRandom;
 
 use super::checkpoint::{About, Checkpoint};
 use super::forward::Child;
-use super::loss::{Totals, cross_entropy};
+use super::loss::{Totals, at_hand, cross_entropy};
 use super::precision::{check_precision, forward_train};
 use super::schedule::learning_rate;
 use super::score::measure;
+use super::stopping::{best_of, stopped};
 use super::update::Optimizer;
 use super::weights::Weights;
 use super::{guard, kernels};
@@ -26,6 +27,9 @@ pub struct Control<'a> {
     pub deadline: Option<Duration>,
     /// Set from outside to stop the training at the next batch.
     pub cancelled: &'a AtomicBool,
+    /// What is expected of the training: after epoch e (from 0) the best validation accuracy so far must be
+    /// at least `floor[e]`, where there is such an entry, else it ends with [`Stopped::Median`].
+    pub floor: &'a [f64],
     /// Called after each finished epoch.
     pub on_epoch: &'a (dyn Fn(&Epoch) + 'a),
 }
@@ -147,6 +151,7 @@ fn run(
             outcome.accuracy = best.map(|epoch| epoch.validation_accuracy);
             outcome.loss = best.map(|epoch| epoch.validation_loss);
             outcome.best_epoch = best.map(|epoch| epoch.epoch);
+            outcome.stopped = stopped(&history, &evaluation.training, control.floor);
             (Some(weights), checkpoint)
         }
         Err(Stop::Failed(failure)) => {
@@ -205,6 +210,7 @@ impl State {
         let checkpoint = Checkpoint {
             about: About {
                 child: evaluation.child_digest(),
+                asked: evaluation.training.epochs,
                 updates: self.optimizer.updates(),
                 history: history.to_vec(),
             },
@@ -244,6 +250,9 @@ fn learn(
     let pause = || pause(control, started);
 
     for epoch in history.len()..config.epochs {
+        if stopped(history, config, control.floor).is_some() {
+            break;
+        }
         let epoch_started = Instant::now();
         // Every epoch has streams of its own, so that a training can start at any of them.
         let stream = |name: &str| {
@@ -271,6 +280,12 @@ fn learn(
                 &mut dropout,
             );
             let loss = cross_entropy(logits.clone(), &batch.labels, config.label_smoothing);
+            if let Some(loss) = at_hand(&loss) {
+                let batch = update + 1;
+                finite("training loss", loss, || {
+                    format!("epoch {}, batch {batch} of {per_epoch}", epoch + 1)
+                })?;
+            }
             let gradients = GradientsParams::from_grads(loss.backward(), &child.parameters);
             totals.add(loss, logits, batch.labels);
             let rate = learning_rate(config, epoch, update, per_epoch);
@@ -281,8 +296,9 @@ fn learn(
         // The one place of an epoch where the host waits for the device.
         let [(loss, accuracy), (validation_loss, validation_accuracy)] =
             Totals::read([totals, measured]);
-        finite(epoch, "training loss", loss)?;
-        finite(epoch, "validation loss", validation_loss)?;
+        let at = || format!("epoch {}", epoch + 1);
+        finite("training loss", loss, at)?;
+        finite("validation loss", validation_loss, at)?;
         let finished = Epoch {
             epoch: epoch + 1,
             loss,
@@ -302,16 +318,6 @@ fn learn(
         child,
         optimizer,
         best,
-    })
-}
-
-/// The epoch with the highest validation accuracy; of equals, the one with the lowest validation loss,
-/// and of equals again, the first.
-fn best_of(history: &[Epoch]) -> Option<&Epoch> {
-    let backwards = history.iter().rev();
-    backwards.max_by(|a, b| {
-        let accuracy = a.validation_accuracy.total_cmp(&b.validation_accuracy);
-        accuracy.then(b.validation_loss.total_cmp(&a.validation_loss))
     })
 }
 
@@ -364,10 +370,11 @@ fn pause(control: &Control, started: Instant) -> Result<(), Stop> {
     }
 }
 
-fn finite(epoch: usize, what: &str, value: f64) -> Result<(), Stop> {
+/// Checks that `value`, which was measured `at` a point of the training, is a finite number.
+fn finite(what: &str, value: f64, at: impl Fn() -> String) -> Result<(), Stop> {
     if value.is_finite() {
         return Ok(());
     }
-    let message = format!("epoch {}: the {what} is {value}", epoch + 1);
+    let message = format!("{}: the {what} is {value}", at());
     Err(Stop::failed(FailureKind::Nan, message))
 }

@@ -1,10 +1,11 @@
-//! A data set ready for use: its splits and its description. Knows nothing of where it came from.
+//! A data set ready for use: its splits and its description. Knows nothing of how it was read.
 
 use std::sync::Arc;
 
 use super::divide::{DataOptions, divide};
 use super::normalise::Normaliser;
 use super::raw::Raw;
+use super::source::DataSource;
 use super::split::Split;
 use crate::error::Result;
 
@@ -18,6 +19,7 @@ struct Inner {
     normaliser: Arc<Normaliser>,
     content_hash: String,
     split_seed: u64,
+    source: DataSource,
     train: Split,
     validation: Split,
     test: Split,
@@ -25,7 +27,7 @@ struct Inner {
 
 impl Dataset {
     /// Draws the splits of `raw` and measures the training split.
-    pub(super) fn new(raw: Raw, options: &DataOptions) -> Result<Self> {
+    pub(super) fn new(raw: Raw, options: &DataOptions, source: DataSource) -> Result<Self> {
         let division = divide(&raw, options)?;
         let normaliser = Arc::new(Normaliser::measure(&raw, &division.train));
         let content_hash = raw.content_hash();
@@ -39,12 +41,18 @@ impl Dataset {
             normaliser,
             content_hash,
             split_seed: options.split_seed,
+            source,
         })))
     }
 
     /// The name: that of the catalogue, "synthetic", or the last part of a folder's path.
     pub fn name(&self) -> &str {
         &self.0.raw.name
+    }
+
+    /// Where it came from: what [`open`](super::open) makes it from again.
+    pub fn source(&self) -> &DataSource {
+        &self.0.source
     }
 
     /// The shape of an image, `[channels, height, width]`.

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::seed::{Seed, StreamRng};
 
 /// How many records each split gets, and the seed of the draw.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataOptions {
     /// Training records; default all that are not held out.

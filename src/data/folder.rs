@@ -9,11 +9,14 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageReader};
 
 use super::dataset::Dataset;
 use super::divide::DataOptions;
+use super::locate::DataPaths;
 use super::raw::{Parts, Raw, VALIDATION_PERCENT};
+use super::source::{DataSource, open};
 use crate::error::{Error, Result};
 
 /// How a folder of pictures is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct FolderOptions {
     /// Resizes every picture to `[height, width]`; default off: all must have one size.
     pub size: Option<[usize; 2]>,
@@ -33,19 +36,30 @@ struct Picture {
 /// `path/validation` and `path/test`, each optional, those of the other splits. Pictures are grey (1
 /// channel) or RGB; transparency is dropped. With `size`, grey pictures among RGB ones become RGB.
 ///
+/// A relative `path` is looked for in the folder `beside`, then in those of `paths`.
+///
 /// # Errors
-/// [`Error::DataMissing`] for no folder at `path`, [`Error::DataCorrupt`] for a file that is no
+/// [`Error::DataMissing`] where it is in none of them, [`Error::DataCorrupt`] for a file that is no
 /// picture or differs from the first one in size or channels, [`Error::Unknown`] for a class that
 /// has no training folder, [`Error::Invalid`] for an empty class or too many records asked for.
-pub fn load_folder(path: &Path, options: &FolderOptions) -> Result<Dataset> {
-    if !path.is_dir() {
-        return Err(Error::DataMissing {
-            name: name(path),
-            wanted: "a folder with a sub-folder for each class".into(),
-            looked: vec![path.to_path_buf()],
-            hint: "each class is a sub-folder of PNG or JPEG files".into(),
-        });
-    }
+pub fn load_folder(
+    path: &Path,
+    beside: &Path,
+    options: &FolderOptions,
+    paths: &DataPaths,
+) -> Result<Dataset> {
+    // Absolute, so that a process that works in another folder finds it too.
+    let beside = std::path::absolute(Path::new(".").join(beside));
+    let source = DataSource::Folder {
+        path: path.to_path_buf(),
+        beside: beside.map_err(Error::io("find", path))?,
+        options: *options,
+    };
+    open(&source, paths)
+}
+
+/// Reads the folder of pictures at `path`, which exists.
+pub(super) fn read(path: &Path, size: Option<[usize; 2]>) -> Result<Raw> {
     let train = path.join("train");
     let train = if train.is_dir() {
         train
@@ -74,12 +88,12 @@ pub fn load_folder(path: &Path, options: &FolderOptions) -> Result<Dataset> {
             pictures.extend(found);
         }
     }
-    let shape = shape(&pictures, options.size)?;
+    let shape = shape(&pictures, size)?;
     let mut pixels = Vec::with_capacity(pictures.len() * shape.iter().product::<usize>());
     for picture in &pictures {
         append(&picture.path, shape, &mut pixels)?;
     }
-    let raw = Raw {
+    Ok(Raw {
         name: name(path),
         attribution: format!("pictures in {}", path.display()),
         shape,
@@ -89,11 +103,11 @@ pub fn load_folder(path: &Path, options: &FolderOptions) -> Result<Dataset> {
         labels: pictures.iter().map(|picture| picture.label).collect(),
         parts,
         validation_percent: VALIDATION_PERCENT,
-    };
-    Dataset::new(raw, &options.data)
+    })
 }
 
-fn name(path: &Path) -> String {
+/// The last part of `path`.
+pub(super) fn name(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()
 }

@@ -1,6 +1,7 @@
 //! Where data sets lie on this machine. Looks for files by name; what is in them is the readers'
 //! business.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
@@ -56,6 +57,26 @@ impl DataPaths {
     /// The folder that downloads go to: the first of the candidates.
     pub fn download_dir(&self) -> &Path {
         &self.download_dir
+    }
+}
+
+/// Finds the folder `path` of pictures: in `beside`, else in the candidates.
+///
+/// # Errors
+/// [`Error::DataMissing`] with every place that was looked at.
+pub(super) fn folder(path: &Path, beside: &Path, paths: &DataPaths) -> Result<PathBuf> {
+    let places = iter::once(beside).chain(paths.candidates().iter().map(PathBuf::as_path));
+    let mut looked: Vec<_> = places.map(|place| place.join(path)).collect();
+    // An absolute path is the same in all of them.
+    looked.dedup();
+    match looked.iter().find(|place| place.is_dir()) {
+        Some(found) => Ok(found.clone()),
+        None => Err(Error::DataMissing {
+            name: super::folder::name(path),
+            wanted: "a folder with a sub-folder for each class".into(),
+            looked,
+            hint: "each class is a sub-folder of PNG or JPEG files".into(),
+        }),
     }
 }
 

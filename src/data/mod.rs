@@ -3,7 +3,8 @@
 //!
 //! The way of a data set: [`catalog`] says what exists, `locate` where it is, a reader (`cifar`,
 //! `idx`, `digits`, `folder`, `synthetic`) turns files into `Raw` records, `divide` draws the
-//! splits, and [`Dataset`] joins them.
+//! splits, and [`Dataset`] joins them. It remembers its [`DataSource`], from which [`open`] makes it
+//! again.
 
 mod augment;
 mod catalog;
@@ -20,6 +21,7 @@ mod locate;
 mod normalise;
 mod raw;
 mod resident;
+mod source;
 mod split;
 mod synthetic;
 #[cfg(test)]
@@ -34,12 +36,12 @@ pub use download::{Progress, Source, download};
 pub use fetch::fetch;
 pub use folder::{FolderOptions, load_folder};
 pub use locate::DataPaths;
+pub use source::{DataSource, open};
 pub use split::{Batch, Split};
 pub use synthetic::{SyntheticOptions, synthetic};
 pub use unpack::unpack;
 
 use crate::error::Result;
-use catalog::Format;
 
 /// Loads the data set called `name`: "digits" (built in), "cifar10", "cifar100", "mnist" or
 /// "fashion_mnist".
@@ -50,11 +52,9 @@ use catalog::Format;
 /// [`DataCorrupt`](crate::Error::DataCorrupt) where a file is not what its format says, and
 /// [`Invalid`](crate::Error::Invalid) where `options` ask for more records than there are.
 pub fn load(name: &str, options: &DataOptions, paths: &DataPaths) -> Result<Dataset> {
-    let set = catalog::find(name)?;
-    let raw = match set.format {
-        Format::Digits => digits::read(set)?,
-        Format::Cifar(layout) => cifar::read(set, layout, &locate::find(set, paths)?)?,
-        Format::Idx => idx::read(set, &locate::find(set, paths)?)?,
+    let source = DataSource::Known {
+        name: name.into(),
+        options: *options,
     };
-    Dataset::new(raw, options)
+    open(&source, paths)
 }

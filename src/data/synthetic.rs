@@ -6,11 +6,12 @@ use rand::{Rng, RngExt};
 use super::dataset::Dataset;
 use super::divide::DataOptions;
 use super::raw::{Parts, Raw, VALIDATION_PERCENT};
+use super::source::DataSource;
 use crate::error::{Error, Result};
 use crate::seed::{Seed, StreamRng};
 
 /// What is made up.
-#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SyntheticOptions {
     /// The number of classes, 2 to 1000; default 4.
@@ -54,6 +55,15 @@ const PATCHES: usize = 4;
 /// # Errors
 /// [`Error::Invalid`] for an option outside its range, or where `data` asks for more than `samples`.
 pub fn synthetic(options: &SyntheticOptions, data: &DataOptions) -> Result<Dataset> {
+    let source = DataSource::Synthetic {
+        made: options.clone(),
+        options: *data,
+    };
+    Dataset::new(make(options)?, data, source)
+}
+
+/// The records of [`synthetic`].
+pub(super) fn make(options: &SyntheticOptions) -> Result<Raw> {
     check(options)?;
     let [channels, height, width] = options.shape;
     let prototypes = prototypes(options);
@@ -67,7 +77,7 @@ pub fn synthetic(options: &SyntheticOptions, data: &DataOptions) -> Result<Datas
         let noisy = prototype.map(|value| value + options.noise * normal(&mut rng));
         pixels.extend(noisy.map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8));
     }
-    let raw = Raw {
+    Ok(Raw {
         name: "synthetic".into(),
         attribution: format!(
             "made up: class patterns with noise {}, seed {}",
@@ -83,8 +93,7 @@ pub fn synthetic(options: &SyntheticOptions, data: &DataOptions) -> Result<Datas
             ..Parts::default()
         },
         validation_percent: VALIDATION_PERCENT,
-    };
-    Dataset::new(raw, data)
+    })
 }
 
 fn check(options: &SyntheticOptions) -> Result<()> {

@@ -1,5 +1,7 @@
 //! How a child is trained: every setting in one place. Knows nothing of what is trained.
 
+use std::num::NonZero;
+
 use crate::error::{Error, Result};
 
 /// The update rule.
@@ -82,6 +84,11 @@ pub struct TrainingConfig {
     /// JSON, so that digests from before there was a choice hold.
     #[serde(skip_serializing_if = "Precision::is_default")]
     pub precision: Precision,
+    /// Ends the training after so many epochs in a row without a better one, that is with a higher
+    /// validation accuracy, or an equal one and a lower validation loss. Default none, which is not in the
+    /// JSON either: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patience: Option<NonZero<usize>>,
 }
 
 impl Default for TrainingConfig {
@@ -100,6 +107,7 @@ impl Default for TrainingConfig {
             flip: false,
             pad_crop: 0,
             precision: Precision::default(),
+            patience: None,
         }
     }
 }
@@ -120,6 +128,7 @@ impl TrainingConfig {
         "flip",
         "pad_crop",
         "precision",
+        "patience",
     ];
 
     /// Checks that every setting is within its range.

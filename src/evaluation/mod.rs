@@ -9,7 +9,7 @@ mod tests;
 
 pub use crate::network::Digest;
 pub use config::{OptimizerKind, Precision, ScheduleKind, TrainingConfig};
-pub use outcome::{Epoch, Failure, FailureKind, Outcome};
+pub use outcome::{Epoch, Failure, FailureKind, Outcome, Stopped};
 
 use crate::network::{DropPath, DropSchedule, Network, Op};
 use crate::seed::Seed;

@@ -25,6 +25,38 @@ pub struct Outcome {
     pub macs: u64,
     /// Why there is no accuracy.
     pub failure: Option<Failure>,
+    /// Why a success has fewer epochs than were asked for; `None`: it has them all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
+}
+
+impl Outcome {
+    /// Whether this is the answer to its evaluation for good. A failure may be of the moment (a time-out),
+    /// and a stop by the [median rule](Stopped::Median) depends on other children: both are asked again.
+    pub fn is_final(&self) -> bool {
+        self.failure.is_none() && self.stopped != Some(Stopped::Median)
+    }
+}
+
+/// Why a training ended early. It is a success with the epochs that it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Stopped {
+    /// It did not get better for as many epochs as its settings allow.
+    Patience,
+    /// It was worse than other children of the search had been. So its outcome is not a function of its
+    /// evaluation alone, and [is no answer](Outcome::is_final) to it later.
+    Median,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Patience => "patience",
+            Self::Median => "median",
+        })
+    }
 }
 
 /// One finished epoch.
@@ -84,6 +116,14 @@ pub enum FailureKind {
     Timeout,
     /// The network costs more than it may; it was not trained.
     Limit,
+    /// The memory did not suffice.
+    Oom,
+    /// The process of the training was killed, or crashed.
+    Killed,
+    /// The worker was lost, and the attempts are used up.
+    Lost,
+    /// It was withdrawn by whoever asked.
+    Cancelled,
 }
 
 impl fmt::Display for FailureKind {
@@ -94,6 +134,10 @@ impl fmt::Display for FailureKind {
             Self::Panic => "panic",
             Self::Timeout => "timeout",
             Self::Limit => "limit",
+            Self::Oom => "oom",
+            Self::Killed => "killed",
+            Self::Lost => "lost",
+            Self::Cancelled => "cancelled",
         })
     }
 }

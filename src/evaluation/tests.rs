@@ -1,3 +1,5 @@
+use std::num::NonZero;
+
 use super::*;
 use crate::network::{DenseOptions, Node};
 
@@ -22,13 +24,14 @@ fn evaluation() -> Evaluation {
 fn every_part_of_an_evaluation_is_in_its_digest() {
     let base = evaluation();
     assert_eq!(base.digest(), evaluation().digest());
-    let changes: [fn(&mut Evaluation); 7] = [
+    let changes: [fn(&mut Evaluation); 8] = [
         |e| e.seed = Seed(8),
         |e| e.data.split = "train 11, validation 4".into(),
         |e| e.data.content = "11".repeat(32),
         |e| e.training.epochs = 11,
         |e| e.training.learning_rate = 1.000_000_1e-3,
         |e| e.training.precision = Precision::Bf16,
+        |e| e.training.patience = NonZero::new(3),
         |e| {
             let output = Node::input(&[4])
                 .unwrap()
@@ -46,14 +49,14 @@ fn every_part_of_an_evaluation_is_in_its_digest() {
 
 #[test]
 fn a_setting_that_came_later_leaves_the_digests_of_before() {
-    // What the key of an evaluation was before there was a choice of precision.
+    // What the key of an evaluation was before there was a choice of precision, or patience.
     let settings = serde_json::to_string(&TrainingConfig::default()).unwrap();
     assert_eq!(
         settings,
         r#"{"epochs":10,"batch_size":128,"optimizer":"adam","learning_rate":0.001,"momentum":0.9,"schedule":"constant","step_size":30,"step_gamma":0.1,"weight_decay":0.0,"label_smoothing":0.0,"flip":false,"pad_crop":0}"#
     );
     let read: TrainingConfig = serde_json::from_str(&settings).unwrap();
-    assert_eq!(read.precision, Precision::F32);
+    assert_eq!(read, TrainingConfig::default());
 }
 
 #[test]
@@ -71,11 +74,17 @@ fn settings_have_defaults_and_refuse_unknown_names() {
     assert_eq!(config.optimizer, OptimizerKind::Sgd);
     assert_eq!((config.epochs, config.batch_size), (10, 128));
     assert!(serde_json::from_str::<TrainingConfig>(r#"{"epoch":3}"#).is_err());
-    let bf16 = TrainingConfig {
+    assert!(serde_json::from_str::<TrainingConfig>(r#"{"patience":0}"#).is_err());
+    let all = TrainingConfig {
         precision: Precision::Bf16,
+        patience: NonZero::new(2),
         ..TrainingConfig::default()
     };
-    let json = serde_json::to_value(bf16).unwrap();
+    let json = serde_json::to_value(&all).unwrap();
+    assert_eq!(
+        serde_json::from_value::<TrainingConfig>(json.clone()).unwrap(),
+        all
+    );
     let names: Vec<&String> = json.as_object().unwrap().keys().collect();
     let mut options = TrainingConfig::OPTIONS.to_vec();
     options.sort_unstable();
@@ -117,4 +126,29 @@ fn failures_have_stable_names() {
     };
     let json = serde_json::to_string(&outcome).unwrap();
     assert_eq!(serde_json::from_str::<Outcome>(&json).unwrap(), outcome);
+    assert!(!json.contains("stopped"), "{json}");
+
+    use FailureKind::*;
+    for kind in [
+        Nan, Invalid, Panic, Timeout, Limit, Oom, Killed, Lost, Cancelled,
+    ] {
+        let json = serde_json::to_value(kind).unwrap();
+        assert_eq!(json, kind.to_string());
+    }
+}
+
+#[test]
+fn what_depends_on_other_children_is_not_final() {
+    let stopped = |stopped| Outcome {
+        accuracy: Some(0.5),
+        stopped,
+        ..Outcome::default()
+    };
+    assert!(stopped(None).is_final());
+    assert!(stopped(Some(Stopped::Patience)).is_final());
+    let median = stopped(Some(Stopped::Median));
+    assert!(!median.is_final());
+    let json = serde_json::to_value(&median).unwrap();
+    assert_eq!(json["stopped"], "median");
+    assert_eq!(serde_json::from_value::<Outcome>(json).unwrap(), median);
 }

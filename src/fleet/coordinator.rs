@@ -143,6 +143,7 @@ impl Fleet {
             let task = Task {
                 timeout: jobs.timeout.map(|time| time.as_secs_f64()),
                 checkpoints: jobs.checkpoints,
+                floor: jobs.floor.to_vec(),
                 again: jobs.again,
                 together: jobs.asked.len(),
                 ..Task::new(asked.clone(), jobs.data.source().clone())

@@ -12,9 +12,6 @@ mod system;
 mod task;
 mod worker;
 
-#[cfg(test)]
-mod tests;
-
 pub use coordinator::{Fleet, Local, Setup};
 pub use runner::Runner;
 pub use task::{Task, Unfit};

@@ -109,6 +109,7 @@ impl Runner {
                 let jobs = Jobs {
                     files: files.clone(),
                     checkpoints: task.checkpoints,
+                    floor: task.floor.as_slice().into(),
                     ..Jobs::new(vec![asked.clone()], data, task.deadline())
                 };
                 let ended = executor.start(jobs)?.into_iter().last();

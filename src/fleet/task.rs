@@ -22,6 +22,8 @@ pub struct Task {
     pub timeout: Option<f64>,
     /// See [`Jobs::checkpoints`](crate::manager::Jobs::checkpoints).
     pub checkpoints: bool,
+    /// See [`Jobs::floor`](crate::manager::Jobs::floor).
+    pub floor: Vec<f64>,
     /// Whether it is trained for its weights, although its outcome may be known.
     pub again: bool,
     /// How many children were asked for in one call: where they are fewer than a machine's workers, each may
@@ -65,6 +67,7 @@ impl Task {
             data,
             timeout: None,
             checkpoints: false,
+            floor: Vec::new(),
             again: false,
             together: 1,
         }

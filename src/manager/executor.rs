@@ -28,6 +28,8 @@ pub struct Jobs {
     pub checkpoints: bool,
     /// Whether they are trained for their weights, although their outcomes are known.
     pub again: bool,
+    /// See [`Control::floor`]. Default empty.
+    pub floor: Arc<[f64]>,
     /// Set when the rest is not wanted any more: no further child is started.
     pub withdrawn: Arc<AtomicBool>,
 }
@@ -42,6 +44,7 @@ impl Jobs {
             files: None,
             checkpoints: false,
             again: false,
+            floor: Arc::default(),
             withdrawn: Arc::default(),
         }
     }
@@ -103,6 +106,7 @@ impl InProcess {
             let control = Control {
                 deadline: jobs.timeout,
                 cancelled: &self.interrupted,
+                floor: &jobs.floor,
                 on_epoch: &*on_epoch,
             };
             let trained = self.train(asked, jobs, &control);
@@ -120,7 +124,11 @@ impl InProcess {
         };
         if !jobs.checkpoints {
             let trained = child::train(asked, &jobs.data, &self.device, control)?;
-            if let Some(weights) = &trained.weights {
+            if let Some(weights) = trained
+                .weights
+                .as_ref()
+                .filter(|_| trained.outcome.is_final())
+            {
                 files.keep_weights(asked, weights)?;
             }
             return Ok(trained);

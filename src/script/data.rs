@@ -59,16 +59,9 @@ mod datasets {
         let Size { size } = options.part(&["size"])?;
         let data = options.part(DataOptions::OPTIONS)?;
         let options = FolderOptions { size, data };
-        // Where the script is, else where data sets are: no path leads out of either.
-        let here = host.inside(path).map_err(raise)?;
-        let places = host
-            .paths()
-            .candidates()
-            .iter()
-            .map(|place| place.join(path));
-        let found = std::iter::once(here.clone()).chain(places);
-        let found = found.into_iter().find(|place| place.is_dir());
-        data::load_folder(&found.unwrap_or(here), &options).map_err(raise)
+        // No path leads out of the script's folder, nor out of a data folder.
+        host.inside(path).map_err(raise)?;
+        data::load_folder(path.as_ref(), host.folder(), &options, host.paths()).map_err(raise)
     }
 
     /// Made-up images that a network can learn to tell apart, with the options of `dataset` and

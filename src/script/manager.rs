@@ -48,7 +48,8 @@ mod managers {
     /// `batch_size` (128), `optimizer` ("adam" or "sgd"), `learning_rate` (1e-3), `momentum`
     /// (0.9, for sgd), `schedule` ("constant", "cosine" or "step"), `step_size`, `step_gamma`,
     /// `weight_decay` (0), `label_smoothing` (0), `flip` (false), `pad_crop` (0), `precision`
-    /// ("f32", or "bf16" where the device computes in it). Options of the reward: `acc_beta` (0.8), `clip_rewards` (false), `failure_reward` (the lowest reward),
+    /// ("f32", or "bf16" where the device computes in it), `patience` (epochs without a better one; none).
+    /// Options of the reward: `acc_beta` (0.8), `clip_rewards` (false), `failure_reward` (the lowest reward),
     /// `timeout` (seconds a child; none). A network beyond `max_params`, `max_macs` (one image) or
     /// `max_memory` (bytes, as `net.memory`, at this batch size and optimizer) is a failed outcome
     /// of the kind "limit", and is not trained. With `checkpoints` (false) each child leaves a

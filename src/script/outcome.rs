@@ -114,8 +114,8 @@ mod outcomes {
         Ok(node.transpose()?.map_or(Dynamic::UNIT, Dynamic::from))
     }
 
-    /// `()` for a success; else an object with `kind` ("nan", "invalid", "panic", "timeout", "limit") and
-    /// `message`.
+    /// `()` for a success; else an object with `kind` ("nan", "invalid", "panic", "timeout", "limit", "oom",
+    /// "killed", "lost", "cancelled") and `message`.
     #[rhai_fn(get = "failure", return_raw, pure)]
     pub fn failure(outcome: &mut Outcome) -> Scripted<Dynamic> {
         match &outcome.0.outcome.failure {

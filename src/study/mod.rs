@@ -190,10 +190,10 @@ impl Study {
         self.outcomes.get(digest)
     }
 
-    /// Keeps the outcome of the evaluation `digest`, so that it is never paid for again. A failure
-    /// may be of the moment (a time-out), so it is not kept.
+    /// Keeps the outcome of the evaluation `digest`, so that it is never paid for again, if it
+    /// [is final](Outcome::is_final).
     pub fn keep(&mut self, digest: Digest, outcome: &Outcome) {
-        if outcome.failure.is_none() {
+        if outcome.is_final() {
             self.outcomes.insert(digest, outcome.clone());
         }
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::evaluation::{Failure, FailureKind};
+use crate::evaluation::{Failure, FailureKind, Stopped};
 
 fn trial(number: usize, digest: u8, score: Option<f64>) -> Trial {
     let failure = Failure::new(FailureKind::Timeout, "not done after 1 s");
@@ -34,14 +34,19 @@ fn the_best_is_the_earliest_of_the_highest_scores() {
 }
 
 #[test]
-fn outcomes_are_kept_and_failures_are_not() {
+fn outcomes_are_kept_unless_they_are_of_the_moment() {
     let mut study = Study::in_memory("s", Seed(0));
-    let (good, bad) = (trial(1, 1, Some(0.5)), trial(2, 2, None));
-    for t in [&good, &bad] {
+    let [good, mut patient, mut median] = [1, 2, 3].map(|n| trial(n.into(), n, Some(0.5)));
+    patient.outcome.stopped = Some(Stopped::Patience);
+    median.outcome.stopped = Some(Stopped::Median);
+    let bad = trial(4, 4, None);
+    for t in [&good, &patient, &median, &bad] {
         study.keep(t.digest.unwrap(), &t.outcome);
     }
-    assert_eq!(study.outcome(&good.digest.unwrap()), Some(&good.outcome));
-    assert_eq!(study.outcome(&bad.digest.unwrap()), None);
+    let kept = |t: &Trial| study.outcome(&t.digest.unwrap()).cloned();
+    assert_eq!(kept(&good), Some(good.outcome.clone()));
+    assert_eq!(kept(&patient), Some(patient.outcome.clone()));
+    assert_eq!((kept(&median), kept(&bad)), (None, None));
 }
 
 #[test]

@@ -47,6 +47,7 @@ impl Training {
         let control = Control {
             deadline: None,
             cancelled: &AtomicBool::new(false),
+            floor: &[],
             on_epoch: &|_| (),
         };
         let trained = child::train(&self.evaluation, &self.data, &Device::flex(), &control);

@@ -166,6 +166,7 @@ fn children_side_by_side_on_wgpu_share_the_data_and_nothing_else() {
         let control = Control {
             deadline: None,
             cancelled: &AtomicBool::new(false),
+            floor: &[],
             on_epoch: &|_| {},
         };
         let trained = child::train(&evaluation, data, &wgpu, &control).unwrap();

@@ -370,7 +370,7 @@ fn a_child_that_diverges_is_a_failed_outcome() {
         r#"optimizer: "sgd", learning_rate: 1e30"#,
         "input([1, 8, 8]).conv2d(4, 3).flatten().dense(10)",
         "nan",
-        "epoch 1: the training loss is NaN",
+        "epoch 1, batch 2 of 2: the training loss is NaN",
     );
 }
 

@@ -23,14 +23,18 @@ fn asked(epochs: usize, optimizer: OptimizerKind) -> Evaluation {
     ask(classifier(), training)
 }
 
-fn from(start: Option<&Checkpoint>, asked: &Evaluation, data: &Dataset) -> (Trained, Checkpoint) {
+pub(super) fn from(
+    start: Option<&Checkpoint>,
+    asked: &Evaluation,
+    data: &Dataset,
+) -> (Trained, Checkpoint) {
     let (trained, end) = train_from(asked, start, data, &device(), &control()).unwrap();
     assert_eq!(trained.outcome.failure, None);
     (trained, end.unwrap())
 }
 
 /// The end of a training, without the seconds.
-fn timeless(mut end: Checkpoint) -> Checkpoint {
+pub(super) fn timeless(mut end: Checkpoint) -> Checkpoint {
     let history = &mut end.about.history;
     history.iter_mut().for_each(|epoch| epoch.seconds = 0.0);
     end

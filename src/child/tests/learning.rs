@@ -16,6 +16,7 @@ pub(super) fn control() -> Control<'static> {
     Control {
         deadline: None,
         cancelled: &RUNS,
+        floor: &[],
         on_epoch: &|_| {},
     }
 }
@@ -134,7 +135,7 @@ fn failures_are_outcomes() {
     );
     assert_eq!(failure(&exploding).kind, FailureKind::Nan);
     assert!(
-        failure(&exploding).message.starts_with("epoch 1: the "),
+        failure(&exploding).message.starts_with("epoch 1, batch "),
         "{}",
         failure(&exploding)
     );
@@ -220,7 +221,7 @@ fn a_timeout_keeps_the_history_and_a_cancel_is_an_error() {
     let stopped = Control {
         on_epoch: &|_| cancelled.store(true, std::sync::atomic::Ordering::Relaxed),
         cancelled: &cancelled,
-        deadline: None,
+        ..control()
     };
     let result = train(&ask(classifier(), patient), &data, &device(), &stopped);
     assert!(matches!(result, Err(Error::Interrupted)));

@@ -7,6 +7,7 @@ mod kernels;
 mod learning;
 mod operations;
 mod precision;
+mod stopping;
 mod torch;
 
 use burn::tensor::{Device, Tensor, TensorData};

@@ -2,6 +2,7 @@ mod fetching;
 mod pictures;
 mod reading;
 mod residence;
+mod sources;
 mod splitting;
 
 use std::io::Write;

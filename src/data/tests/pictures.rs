@@ -23,8 +23,12 @@ fn grey(part: &Path, class: &str, name: &str) {
     picture.save(folder.join(name)).unwrap();
 }
 
+fn read_with(dir: &Path, options: FolderOptions) -> Result<Dataset> {
+    load_folder(dir, Path::new(""), &options, &DataPaths::only(dir))
+}
+
 fn read(dir: &Path) -> Result<Dataset> {
-    load_folder(dir, &FolderOptions::default())
+    read_with(dir, FolderOptions::default())
 }
 
 #[test]
@@ -91,10 +95,7 @@ fn pictures_that_differ_need_a_size() {
         size: Some([6, 8]),
         ..FolderOptions::default()
     };
-    assert_eq!(
-        load_folder(dir.path(), &options).unwrap().shape(),
-        [3, 6, 8]
-    );
+    assert_eq!(read_with(dir.path(), options).unwrap().shape(), [3, 6, 8]);
 }
 
 #[test]
