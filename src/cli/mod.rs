@@ -6,20 +6,24 @@ mod export;
 mod params;
 mod repl;
 mod run;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use burn::tensor::Device;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use tracing_subscriber::EnvFilter;
 
 use crate::device::Selector;
 use crate::error::{Error, Result};
-use crate::manager::Workers;
+use crate::manager::{Crew, InProcess, Workers};
+use crate::report::progress::Progress;
 use crate::script::{Diagnostic, Sources};
+use crate::study::store::Address;
 
 /// Neural architecture search as a script.
 #[derive(Parser)]
@@ -47,6 +51,11 @@ enum Command {
     Data(data::Command),
     /// Write a network that a run found as ONNX, safetensors, a Burn crate or a diagram.
     Export(export::Arguments),
+    /// Train networks for the searches of a store, until Ctrl-C or SIGTERM.
+    Worker(worker::Arguments),
+    /// Train what standard input says.
+    #[command(hide = true)]
+    Runner(worker::RunnerArguments),
 }
 
 /// What a run can be given.
@@ -61,6 +70,25 @@ struct RunArgs {
     /// How many networks train at the same time: auto (one per core on the CPU, one on a GPU) or a number.
     #[arg(long, value_name = "N", env = "NAS_SCRIPT_WORKERS", default_value_t = Workers::Auto)]
     workers: Workers,
+    /// The store of studies whose queue the networks go through: a file of SQLite, or postgres://USER@HOST/DATABASE.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "NAS_SCRIPT_STORE",
+        hide_env_values = true
+    )]
+    store: Option<Address>,
+    /// The bytes of memory that a network in training may take on the CPU [default: nine tenths of all].
+    #[arg(long, value_name = "BYTES", env = "NAS_SCRIPT_MEMORY")]
+    memory: Option<u64>,
+    /// The seconds after which a job is another worker's, if this process falls silent.
+    #[arg(
+        long,
+        value_name = "S",
+        env = "NAS_SCRIPT_LEASE",
+        default_value_t = 90.0
+    )]
+    lease: f64,
     /// The seed that every random draw derives from.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -135,6 +163,8 @@ fn dispatch(cli: Cli) -> Result<(), Ending> {
         }
         (Some(Command::Data(command)), _) => Ok(data::run(command)?),
         (Some(Command::Export(arguments)), _) => Ok(export::run(&arguments)?),
+        (Some(Command::Worker(arguments)), _) => Ok(worker::work(arguments)?),
+        (Some(Command::Runner(arguments)), _) => Ok(worker::runner(arguments)?),
         (None, Some(script)) => run::script(&script, cli.run),
         (None, None) if !cli.run.param.is_empty() || cli.run.out.is_some() => {
             Cli::command()
@@ -152,6 +182,25 @@ fn dispatch(cli: Cli) -> Result<(), Ending> {
 fn colour() -> bool {
     use std::io::IsTerminal;
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
+/// What trains in this process, shown by `progress`.
+fn in_process(
+    device: Device,
+    workers: usize,
+    progress: &Arc<Progress>,
+    interrupted: &Arc<AtomicBool>,
+) -> InProcess {
+    let progress = progress.clone();
+    InProcess {
+        device,
+        crew: Arc::new(Crew::new(workers)),
+        interrupted: interrupted.clone(),
+        follow: Arc::new(move |epochs| {
+            let child = progress.child(epochs);
+            Box::new(move |epoch| child.epoch(epoch))
+        }),
+    }
 }
 
 /// A flag that the first Ctrl-C sets; the second ends the program.

@@ -2,8 +2,9 @@
 
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{Ending, RunArgs, colour, interrupt_flag};
+use super::{Ending, RunArgs, colour, in_process, interrupt_flag};
 use crate::data::DataPaths;
 use crate::device::{self, Selector};
 use crate::error::{Error, Result};
@@ -20,18 +21,22 @@ pub(super) fn start(args: RunArgs) -> Result<(), Ending> {
         println!("nas-script {} on {compute}", env!("CARGO_PKG_VERSION"));
         println!("Rhai expressions; :help for commands, Ctrl-D to leave");
     }
+    let progress = Arc::new(if args.quiet {
+        Progress::quiet()
+    } else {
+        Progress::default()
+    });
+    let interrupted = interrupt_flag();
+    let workers = args.workers.number(compute.selector == Selector::Cpu);
+    let here = in_process(compute.device.clone(), workers, &progress, &interrupted);
     let host = Host::new(Session {
-        workers: args.workers.number(compute.selector == Selector::Cpu),
+        executor: Arc::new(here),
         device: compute.device,
         paths: DataPaths::new(args.data_dir),
         study: Study::in_memory("repl", Seed(args.seed)),
         params: Params::default(),
-        progress: if args.quiet {
-            Progress::quiet()
-        } else {
-            Progress::default()
-        },
-        interrupted: interrupt_flag(),
+        progress,
+        interrupted,
         folder: PathBuf::new(),
     });
     let sources = Sources::default();

@@ -1,17 +1,23 @@
 //! `nas-script SCRIPT`: run a search, and say where everything is kept.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Ending, RunArgs, interrupt_flag, read_script};
+use super::{Ending, RunArgs, in_process, interrupt_flag, read_script};
 use crate::data::DataPaths;
 use crate::device::{self, Selector};
 use crate::error::Result;
-use crate::manager::BEST_WEIGHTS_FILE;
+use crate::evaluation::KERNEL_VERSION;
+use crate::fleet::{self, Fleet};
+use crate::manager::{BEST_WEIGHTS_FILE, Executor};
 use crate::report::history::{HISTORY_FILE, History};
 use crate::report::progress::{Progress, say, warn};
 use crate::report::tensorboard::Events;
 use crate::script::{self, Host, Params, Session, Sources};
 use crate::seed::Seed;
+use crate::study::store;
 use crate::study::{Recorder, RunFolder, Study};
 
 /// The folder that runs are kept in, where no other is named.
@@ -39,18 +45,52 @@ pub(super) fn script(path: &Path, args: RunArgs) -> Result<(), Ending> {
     if !args.quiet {
         warn(&format!("device: {compute}, seed: {}", args.seed));
     }
+    let progress = Arc::new(if args.quiet {
+        Progress::quiet()
+    } else {
+        Progress::default()
+    });
+    let interrupted = interrupt_flag();
+    let workers = args.workers.number(compute.selector == Selector::Cpu);
+    let here = in_process(compute.device.clone(), workers, &progress, &interrupted);
+    let executor: Arc<dyn Executor> = match &args.store {
+        None => Arc::new(here),
+        Some(address) => {
+            let store = store::open(address)?;
+            let about = store::About {
+                name: run.path().display().to_string(),
+                script: path.display().to_string(),
+                seed: Seed(args.seed),
+                params: BTreeMap::new(),
+                folder: Some(run.path().to_path_buf()),
+                parent: None,
+                kernel_version: KERNEL_VERSION,
+            };
+            let tenure = store.create(&about)?;
+            Arc::new(Fleet::new(fleet::Setup {
+                study: tenure.study(),
+                store,
+                files: Some(address.files()),
+                here,
+                local: fleet::Local {
+                    devices: vec![compute.selector; workers],
+                    paths: DataPaths::new(args.data_dir.clone()),
+                    memory: args.memory.or_else(fleet::default_memory),
+                    program: None,
+                    lease: Duration::from_secs_f64(args.lease),
+                    warn: Arc::new(|line| warn(line)),
+                },
+            })?)
+        }
+    };
     let host = Host::new(Session {
-        workers: args.workers.number(compute.selector == Selector::Cpu),
+        executor,
         device: compute.device,
         paths: DataPaths::new(args.data_dir),
         study,
         params,
-        progress: if args.quiet {
-            Progress::quiet()
-        } else {
-            Progress::default()
-        },
-        interrupted: interrupt_flag(),
+        progress,
+        interrupted,
         folder,
     });
     let engine = script::engine(&host, &sources);

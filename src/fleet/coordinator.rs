@@ -19,7 +19,7 @@ use crate::data::{DataPaths, Dataset};
 use crate::device::Selector;
 use crate::error::{Error, Result};
 use crate::evaluation::{Epoch, Evaluation, Failure, FailureKind, Outcome};
-use crate::manager::{Ended, Executor, Files, Follow, InProcess, Jobs};
+use crate::manager::{Ended, Executor, Files, InProcess, Jobs};
 use crate::network::Network;
 use crate::study::store::{Job, JobState, NewJob, StudyStore};
 
@@ -133,7 +133,9 @@ impl Fleet {
                 }
             };
             let thread = thread::Builder::new().name("worker".into()).spawn(work);
-            fleet.workers.push(thread.map_err(Error::io("start", "threads"))?);
+            fleet
+                .workers
+                .push(thread.map_err(Error::io("start", "threads"))?);
         }
         Ok(fleet)
     }
@@ -167,9 +169,8 @@ impl Executor for Fleet {
         }
         let ids = self.store.enqueue(&self.new_jobs(&jobs)?)?;
         let (sender, receiver) = mpsc::channel();
-        let open = ids.into_iter().enumerate();
         let call = Call {
-            open: open.map(|(job, id)| (id, Open { job, shown: None })).collect(),
+            open: ids.into_iter().zip(0..).collect(),
             jobs,
             store: self.store.clone(),
             files: self.files.clone(),
@@ -201,8 +202,8 @@ impl Drop for Fleet {
 
 /// The jobs of one call, while they are in the queue.
 struct Call {
-    /// Those without an answer, by their keys.
-    open: BTreeMap<i64, Open>,
+    /// The positions in the call of those without an answer, by their keys.
+    open: BTreeMap<i64, usize>,
     jobs: Jobs,
     store: Arc<dyn StudyStore>,
     files: Option<Arc<Files>>,
@@ -212,12 +213,8 @@ struct Call {
     sender: Sender<Ended>,
 }
 
-struct Open {
-    /// The position in the call.
-    job: usize,
-    /// Who follows it, since it started, and the last epoch that was shown.
-    shown: Option<(Box<dyn Fn(&Epoch)>, usize)>,
-}
+/// Who follows a child in training, and the last epoch that was shown.
+type Shown = (Box<dyn Fn(&Epoch)>, usize);
 
 impl Call {
     /// Hands on what comes of each job until all have ended or nobody wants the rest.
@@ -225,7 +222,7 @@ impl Call {
         if let Err(error) = self.watch() {
             self.withdraw(self.open.keys().copied().collect());
             // The first one is answered with it; the others were stopped by it.
-            if let Some((_, Open { job, .. })) = self.open.pop_first() {
+            if let Some((_, job)) = self.open.pop_first() {
                 self.answer(job, Err(error));
             }
         }
@@ -233,6 +230,7 @@ impl Call {
 
     fn watch(&mut self) -> Result<()> {
         let mut reaped = Instant::now();
+        let mut shown = BTreeMap::new();
         loop {
             // Looked at before the jobs, so that what had ended by then is answered.
             let interrupted = self.here.interrupted.load(Ordering::Relaxed);
@@ -243,13 +241,13 @@ impl Call {
                 .filter(|job| job.state == JobState::Ready)
                 .map(|job| job.id)
                 .collect();
-            jobs.into_iter().for_each(|job| self.see(job));
+            jobs.into_iter().for_each(|job| self.see(job, &mut shown));
             if self.open.is_empty() {
                 return Ok(());
             }
             if interrupted {
                 self.withdraw(self.open.keys().copied().collect());
-                for (_, Open { job, .. }) in std::mem::take(&mut self.open) {
+                for job in std::mem::take(&mut self.open).into_values() {
                     self.answer(job, Err(Error::Interrupted));
                 }
                 return Ok(());
@@ -280,57 +278,52 @@ impl Call {
         let _ = self.sender.send(Ended { job, trained });
     }
 
-    /// Hands on what `job` has come to.
-    fn see(&mut self, seen: Job) {
-        let Some(open) = self.open.get_mut(&seen.id) else {
+    /// Hands on what a job has come to.
+    fn see(&mut self, seen: Job, shown: &mut BTreeMap<i64, Shown>) {
+        let Some(&job) = self.open.get(&seen.id) else {
             return;
         };
-        let asked = &self.jobs.asked[open.job];
-        let failure = match seen.state {
-            JobState::Ready => {
-                open.shown = None;
-                return;
-            }
-            JobState::Running => {
-                let epoch = seen.progress.and_then(|json| serde_json::from_str(&json).ok());
-                open.show(asked, epoch, &self.here.follow);
-                return;
-            }
-            JobState::Done => None,
-            JobState::Dead => Some((FailureKind::Lost, seen.error)),
-            JobState::Cancelled if self.jobs.withdrawn.load(Ordering::Relaxed) => {
+        let asked = &self.jobs.asked[job];
+        if seen.state == JobState::Running {
+            let epoch = seen
+                .progress
+                .and_then(|json| serde_json::from_str(&json).ok());
+            let started = || ((self.here.follow)(asked.training.epochs), 0);
+            show(shown.entry(seen.id).or_insert_with(started), epoch);
+            return;
+        }
+        shown.remove(&seen.id);
+        let withdrawn = self.jobs.withdrawn.load(Ordering::Relaxed);
+        let outcome = match seen.state {
+            JobState::Ready | JobState::Running => return,
+            JobState::Done => seen.outcome.unwrap_or_default(),
+            JobState::Dead => unanswered(asked, FailureKind::Lost, seen.error),
+            JobState::Cancelled if withdrawn => {
                 self.open.remove(&seen.id);
                 return;
             }
-            JobState::Cancelled => Some((FailureKind::Cancelled, seen.error)),
-        };
-        let outcome = match failure {
-            None => seen.outcome.unwrap_or_default(),
-            Some((kind, error)) => {
-                let message = error.unwrap_or_else(|| "it was withdrawn".into());
-                Outcome {
-                    failure: Some(Failure::new(kind, message)),
-                    ..untrained(asked)
-                }
-            }
+            JobState::Cancelled => unanswered(asked, FailureKind::Cancelled, seen.error),
         };
         let succeeded = outcome.failure.is_none();
         let files = self.files.as_ref().filter(|_| succeeded);
         let weights = files.and_then(|files| files.weights(asked));
-        let job = open.job;
         self.open.remove(&seen.id);
         self.answer(job, Ok(Trained { outcome, weights }));
     }
 }
 
-impl Open {
-    /// Shows that the child is in training, and its last epoch.
-    fn show(&mut self, asked: &Evaluation, epoch: Option<Epoch>, follow: &Follow) {
-        let started = || (follow(asked.training.epochs), 0);
-        let (on_epoch, shown) = self.shown.get_or_insert_with(started);
-        if let Some(epoch) = epoch.filter(|epoch| epoch.epoch != *shown) {
-            on_epoch(&epoch);
-            *shown = epoch.epoch;
-        }
+fn show((on_epoch, last): &mut Shown, epoch: Option<Epoch>) {
+    if let Some(epoch) = epoch.filter(|epoch| epoch.epoch != *last) {
+        on_epoch(&epoch);
+        *last = epoch.epoch;
+    }
+}
+
+/// The outcome of a child that no worker has an answer for.
+fn unanswered(asked: &Evaluation, kind: FailureKind, error: Option<String>) -> Outcome {
+    let message = error.unwrap_or_else(|| "it was withdrawn".into());
+    Outcome {
+        failure: Some(Failure::new(kind, message)),
+        ..untrained(asked)
     }
 }

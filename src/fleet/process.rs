@@ -66,17 +66,24 @@ impl Process {
         let (sender, events) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
-                match serde_json::from_str(&line) {
-                    Ok(event) if sender.send(event).is_err() => break,
-                    Ok(_) => {}
-                    Err(error) => tracing::warn!("a runner said '{line}': {error}"),
+                let sent = match serde_json::from_str(&line) {
+                    Ok(event) => sender.send(event).is_ok(),
+                    Err(error) => {
+                        tracing::warn!("a runner said '{line}': {error}");
+                        true
+                    }
+                };
+                if !sent {
+                    break;
                 }
             }
         });
         let last_words = thread::spawn(move || {
             let lines = BufReader::new(err).lines().map_while(Result::ok);
             let lines = lines.filter(|line| !line.trim().is_empty());
-            let last = lines.inspect(|line| tracing::info!("runner: {line}")).last();
+            let last = lines
+                .inspect(|line| tracing::info!("runner: {line}"))
+                .last();
             last.unwrap_or_default()
         });
         Ok(Self {
@@ -110,7 +117,9 @@ impl Process {
         loop {
             match self.events.recv_timeout(TICK) {
                 Ok(Event::Started) => {
-                    last = task.deadline().map(|deadline| Instant::now() + deadline + GRACE);
+                    last = task
+                        .deadline()
+                        .map(|deadline| Instant::now() + deadline + GRACE);
                 }
                 Ok(Event::Epoch(epoch)) => {
                     on_epoch(&epoch);

@@ -37,7 +37,9 @@ pub(super) fn end_at_once() -> ! {
 /// The memory of this machine, or what its control group may use of it, in bytes.
 pub(super) fn memory() -> Option<u64> {
     let total = fs::read_to_string("/proc/meminfo").ok()?;
-    let total = total.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let total = total
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"));
     let total = total?.trim().strip_suffix("kB")?.trim();
     let total = total.parse::<u64>().ok()? << 10;
     let group = group("memory.max").and_then(|text| text.trim().parse().ok());
@@ -47,7 +49,9 @@ pub(super) fn memory() -> Option<u64> {
 /// How many processes the kernel has killed for want of memory, here as far as it can tell.
 pub(super) fn memory_kills() -> Option<u64> {
     let count = |text: String| {
-        let line = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("oom_kill "))?;
         line.trim().parse().ok()
     };
     let machine = fs::read_to_string("/proc/vmstat").ok();

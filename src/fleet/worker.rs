@@ -132,7 +132,8 @@ impl Worker {
     fn pause(&self, time: Duration) {
         let until = Instant::now() + time;
         while !self.notice.stops(Notice::AFTER_THIS) && Instant::now() < until {
-            self.store.wait(POLL.min(until.saturating_duration_since(Instant::now())));
+            self.store
+                .wait(POLL.min(until.saturating_duration_since(Instant::now())));
         }
     }
 
@@ -198,10 +199,10 @@ impl Worker {
             !held || self.notice.unwanted(claim.id)
         };
         let (ending, left) = thread::scope(|scope| {
-            scope.spawn(|| self.hold(claim, &epochs, &verdict));
-            // Its end ends the heartbeats.
-            let sender = sender;
-            let on_epoch = |epoch: &Epoch| {
+            let verdict = &verdict;
+            scope.spawn(move || self.hold(claim, &epochs, verdict));
+            // Its end, which is that of this closure, ends the heartbeats.
+            let on_epoch = move |epoch: &Epoch| {
                 let _ = sender.send(epoch.clone());
             };
             process.train(task, threads, &stop, &on_epoch)
@@ -215,7 +216,11 @@ impl Worker {
         let mut last = Instant::now();
         let mut news = None;
         loop {
-            let pause = if news.is_some() { third.min(REPORT) } else { third };
+            let pause = if news.is_some() {
+                third.min(REPORT)
+            } else {
+                third
+            };
             match epochs.recv_timeout(pause.saturating_sub(last.elapsed())) {
                 Ok(epoch) => {
                     news = serde_json::to_string(&epoch).ok();
@@ -227,7 +232,9 @@ impl Worker {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            let beat = self.store.beat(claim, self.post.lease, news.take().as_deref());
+            let beat = self
+                .store
+                .beat(claim, self.post.lease, news.take().as_deref());
             last = Instant::now();
             if !matches!(beat, Ok(Beat::Held)) {
                 *verdict.lock() = beat;

@@ -13,7 +13,7 @@ use super::export::Exports;
 use super::params::Params;
 use crate::data::DataPaths;
 use crate::error::Error;
-use crate::manager::Crew;
+use crate::manager::Executor;
 use crate::report::progress::Progress;
 use crate::seed::{Seed, StreamRng};
 use crate::study::Study;
@@ -26,8 +26,8 @@ pub struct Host(Arc<State>);
 pub struct Session {
     /// The device that controllers and children compute on.
     pub device: Device,
-    /// How many children train at the same time; see [`Workers`](crate::manager::Workers).
-    pub workers: usize,
+    /// What trains the children of every manager.
+    pub executor: Arc<dyn Executor>,
     /// Where data sets are looked for.
     pub paths: DataPaths,
     /// The study that trials are recorded in.
@@ -35,7 +35,7 @@ pub struct Session {
     /// The values given for parameters, such as by `-p`.
     pub params: Params,
     /// What shows the run in the terminal.
-    pub progress: Progress,
+    pub progress: Arc<Progress>,
     /// Set when the user wants to stop.
     pub interrupted: Arc<AtomicBool>,
     /// The folder that relative paths of a script are relative to.
@@ -44,7 +44,7 @@ pub struct Session {
 
 struct State {
     device: Device,
-    crew: Arc<Crew>,
+    executor: Arc<dyn Executor>,
     paths: DataPaths,
     study: Arc<Mutex<Study>>,
     params: Params,
@@ -63,11 +63,11 @@ impl Host {
         let seed = session.study.seed();
         Self(Arc::new(State {
             device: session.device,
-            crew: Arc::new(Crew::new(session.workers)),
+            executor: session.executor,
             paths: session.paths,
             study: Arc::new(Mutex::new(session.study)),
             params: session.params,
-            progress: Arc::new(session.progress),
+            progress: session.progress,
             interrupted: session.interrupted,
             folder: session.folder,
             space_rng: Mutex::new(seed.stream("space")),
@@ -90,9 +90,9 @@ impl Host {
         &self.0.device
     }
 
-    /// The threads that the children of every manager are trained on.
-    pub(super) fn crew(&self) -> &Arc<Crew> {
-        &self.0.crew
+    /// What trains the children of every manager.
+    pub(super) fn executor(&self) -> &Arc<dyn Executor> {
+        &self.0.executor
     }
 
     pub(super) fn paths(&self) -> &DataPaths {

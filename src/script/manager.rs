@@ -16,7 +16,7 @@ use crate::child::check_precision;
 use crate::data::Dataset;
 use crate::error::Error;
 use crate::evaluation::TrainingConfig;
-use crate::manager::{Candidate, Evaluated, InProcess, ManagerConfig, NetworkManager};
+use crate::manager::{Candidate, Evaluated, ManagerConfig, NetworkManager};
 use crate::network::{Network, Node};
 use crate::space::Actions;
 
@@ -66,18 +66,9 @@ mod managers {
         let training: TrainingConfig = options.part(known[0])?;
         check_precision(training.precision, host.device()).map_err(raise)?;
         let config = options.part(known[1])?;
-        let progress = host.progress().clone();
-        let executor = InProcess {
-            device: host.device().clone(),
-            crew: host.crew().clone(),
-            interrupted: host.interrupted().clone(),
-            follow: Arc::new(move |epochs| {
-                let child = progress.child(epochs);
-                Box::new(move |epoch| child.epoch(epoch))
-            }),
-        };
+        let executor = host.executor().clone();
         let study = host.study().clone();
-        let manager = NetworkManager::new(data, training, config, study, Arc::new(executor));
+        let manager = NetworkManager::new(data, training, config, study, executor);
         Ok(Manager(Arc::new(Shared {
             manager: Mutex::new(manager.map_err(raise)?),
             reward: Mutex::default(),
