@@ -142,14 +142,12 @@ impl Fleet {
 
     fn new_jobs(&self, jobs: &Jobs) -> Result<Vec<NewJob>> {
         let new_job = |asked: &Evaluation| {
-            let task = Task {
-                timeout: jobs.timeout.map(|time| time.as_secs_f64()),
-                checkpoints: jobs.checkpoints,
-                floor: jobs.floor.to_vec(),
-                again: jobs.again,
-                together: jobs.asked.len(),
-                ..Task::new(asked.clone(), jobs.data.source().clone())
-            };
+            let mut task = Task::new(asked.clone(), jobs.data.source().clone());
+            task.timeout = jobs.timeout.map(|time| time.as_secs_f64());
+            task.checkpoints = jobs.checkpoints;
+            task.floor = jobs.floor.to_vec();
+            task.again = jobs.again;
+            task.together = jobs.asked.len();
             Ok(NewJob {
                 digest: asked.digest(),
                 payload: task.write()?,
