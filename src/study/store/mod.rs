@@ -2,6 +2,16 @@
 //!
 //! Calls block. A store may be used from several threads, and by several processes at once.
 
+mod address;
+mod database;
+mod dialect;
+mod open;
+mod retry;
+mod sql;
+
+pub use address::Address;
+pub use open::open;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -342,3 +352,6 @@ pub trait JobQueue: Send + Sync {
     /// Ends every [`wait`](Self::wait) in this process.
     fn wake(&self);
 }
+
+#[cfg(test)]
+mod tests;

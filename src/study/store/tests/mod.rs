@@ -1,0 +1,115 @@
+//! The contract of a store, held against SQLite and against a real PostgreSQL.
+
+mod address;
+mod opening;
+mod queue;
+mod studies;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sqlx::Executor;
+
+use super::database::Database;
+use super::*;
+use crate::evaluation::{Epoch, Failure, FailureKind};
+
+/// Runs each test against each database.
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $name() { super::$name(&crate::study::store::tests::Place::sqlite()); })*
+        }
+    };
+}
+pub(self) use contract;
+
+/// A fresh database.
+pub(super) struct Place {
+    pub(super) address: Address,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Place {
+    fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            address: Address::file(folder.path().join("studies of mine #1.db")),
+            _folder: Some(folder),
+        }
+    }
+
+    fn open(&self) -> Arc<dyn StudyStore> {
+        open(&self.address).unwrap()
+    }
+
+    /// Carries out SQL of the test's own.
+    fn execute(&self, sql: &'static str) {
+        let database = Database::new(self.address.clone()).unwrap();
+        let executed = database.call(async |connection| {
+            connection.execute(sql).await?;
+            Ok(())
+        });
+        executed.unwrap();
+    }
+}
+
+fn about(name: &str) -> About {
+    About {
+        name: name.into(),
+        script: "search.rhai".into(),
+        seed: Seed(u64::MAX),
+        params: BTreeMap::from([("epochs".into(), "3".into())]),
+        folder: Some("runs/search".into()),
+        parent: None,
+        kernel_version: 2,
+    }
+}
+
+/// Numbers that lose their last bits wherever they are not written in full.
+fn outcome(accuracy: f64) -> Outcome {
+    let awkward = 0.1 + 0.2;
+    let epoch = Epoch {
+        epoch: 1,
+        loss: awkward,
+        accuracy,
+        validation_loss: f64::MIN_POSITIVE / 8.0,
+        validation_accuracy: 1.0 / 3.0,
+        learning_rate: 1e-3 * awkward,
+        seconds: 1e300 / 7.0,
+    };
+    Outcome {
+        accuracy: Some(accuracy),
+        loss: Some(awkward),
+        best_epoch: Some(1),
+        history: vec![epoch],
+        seconds: awkward / 3.0,
+        params: u64::MAX,
+        macs: 1 << 60,
+        failure: None,
+    }
+}
+
+fn failed() -> Outcome {
+    Outcome {
+        failure: Some(Failure::new(FailureKind::Timeout, "not done after 1 s")),
+        ..Outcome::default()
+    }
+}
+
+fn trial(number: usize, score: Option<f64>) -> Trial {
+    Trial {
+        number,
+        actions: None,
+        reward: score.unwrap_or(-0.1),
+        score,
+        cached: number % 2 == 0,
+        digest: Some(digest(number)),
+        evaluation: None,
+        outcome: score.map_or_else(failed, outcome),
+    }
+}
+
+fn digest(number: usize) -> Digest {
+    Digest::of_bytes(&number.to_le_bytes())
+}
