@@ -23,7 +23,6 @@ use crate::error::{Error, Result};
 use crate::manager::{Crew, InProcess, Workers};
 use crate::report::progress::Progress;
 use crate::script::{Diagnostic, Sources};
-use crate::study::store::Address;
 
 /// Neural architecture search as a script.
 #[derive(Parser)]
@@ -77,7 +76,7 @@ struct RunArgs {
         env = "NAS_SCRIPT_STORE",
         hide_env_values = true
     )]
-    store: Option<Address>,
+    store: Option<String>,
     /// The bytes of memory that a network in training may take on the CPU [default: nine tenths of all].
     #[arg(long, value_name = "BYTES", env = "NAS_SCRIPT_MEMORY")]
     memory: Option<u64>,

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Ending, RunArgs, in_process, interrupt_flag, read_script};
+use super::{Ending, RunArgs, in_process, interrupt_flag, read_script, worker};
 use crate::data::DataPaths;
 use crate::device::{self, Selector};
 use crate::error::Result;
@@ -55,8 +55,9 @@ pub(super) fn script(path: &Path, args: RunArgs) -> Result<(), Ending> {
     let here = in_process(compute.device.clone(), workers, &progress, &interrupted);
     let executor: Arc<dyn Executor> = match &args.store {
         None => Arc::new(here),
-        Some(address) => {
-            let store = store::open(address)?;
+        Some(text) => {
+            let address = worker::address(text)?;
+            let store = store::open(&address)?;
             let about = store::About {
                 name: run.path().display().to_string(),
                 script: path.display().to_string(),

@@ -25,7 +25,7 @@ pub(super) struct Arguments {
         env = "NAS_SCRIPT_STORE",
         hide_env_values = true
     )]
-    store: Address,
+    store: String,
     /// auto, cpu, cuda[:N] or wgpu[:N].
     #[arg(long, env = "NAS_SCRIPT_DEVICE", default_value_t = Selector::Auto)]
     device: Selector,
@@ -50,6 +50,22 @@ pub(super) struct Arguments {
     /// Say nothing of jobs.
     #[arg(short, long)]
     quiet: bool,
+}
+
+/// The address that `--store` names.
+///
+/// # Errors
+/// [`Error::Invalid`] for what is no address, and for a password where everybody can read it.
+pub(super) fn address(text: &str) -> Result<Address> {
+    let address: Address = text.parse()?;
+    // A command line is public; the environment of a process is not.
+    let public = std::env::var("NAS_SCRIPT_STORE").as_deref() != Ok(text);
+    if public && address.has_password() {
+        let expected = "an address without a password, which everybody on this machine can read there (put it into \
+                        PGPASSWORD, ~/.pgpass or NAS_SCRIPT_STORE)";
+        return Err(Error::invalid("--store", expected, "one with a password"));
+    }
+    Ok(address)
 }
 
 /// What a runner is given by its worker.
@@ -90,9 +106,9 @@ pub(super) fn work(arguments: Arguments) -> Result<()> {
         let expected = "a number of seconds from 1";
         return Err(Error::invalid("--lease", expected, arguments.lease));
     };
+    let store = store::open(&address(&arguments.store)?)?;
     let compute = device::open(arguments.device)?;
     let workers = arguments.workers.number(compute.selector == Selector::Cpu);
-    let store = store::open(&arguments.store)?;
     let name = arguments.name.unwrap_or_else(host);
     if !arguments.quiet {
         let (store, plural) = (store.name(), if workers == 1 { "" } else { "s" });

@@ -116,7 +116,7 @@ impl Worker {
             let Post {
                 name, lease, study, ..
             } = &self.post;
-            match self.store.claim(name, *lease, *study)? {
+            match self.store.claim_of(*study, name, *lease)? {
                 None => self.store.wait(POLL),
                 Some(claim) if self.carry_out(&claim, &mut process)? => refused = 0,
                 Some(_) => {

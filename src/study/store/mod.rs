@@ -277,7 +277,15 @@ pub trait JobQueue: Send + Sync {
     ///
     /// # Errors
     /// As [`enqueue`](Self::enqueue).
-    fn claim(&self, worker: &str, lease: Duration, study: Option<i64>) -> Result<Option<Claim>>;
+    fn claim_of(&self, study: Option<i64>, worker: &str, lease: Duration) -> Result<Option<Claim>>;
+
+    /// Takes a job of any study, see [`claim_of`](Self::claim_of).
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue).
+    fn claim(&self, worker: &str, lease: Duration) -> Result<Option<Claim>> {
+        self.claim_of(None, worker, lease)
+    }
 
     /// Extends the lease to `lease` from now, and says what was withdrawn or lost meanwhile. `progress`, where
     /// given, replaces what was said before.
