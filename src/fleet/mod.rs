@@ -12,6 +12,9 @@ mod system;
 mod task;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 pub use coordinator::{Fleet, Local, Setup};
 pub use runner::Runner;
 pub use task::{Task, Unfit};

@@ -105,7 +105,8 @@ impl Process {
         stop: &dyn Fn() -> bool,
         on_epoch: &dyn Fn(&Epoch),
     ) -> (Ending, Option<Self>) {
-        let started = Instant::now();
+        let given = Instant::now();
+        let mut started = false;
         let mut history = Vec::new();
         // When it is killed.
         let mut last = None;
@@ -117,6 +118,7 @@ impl Process {
         loop {
             match self.events.recv_timeout(TICK) {
                 Ok(Event::Started) => {
+                    started = true;
                     last = task
                         .deadline()
                         .map(|deadline| Instant::now() + deadline + GRACE);
@@ -131,7 +133,11 @@ impl Process {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     let failure = self.cause_of_death();
-                    let outcome = failed(task, failure, history, started.elapsed());
+                    if !started {
+                        // It has no device, say, or no room for the data.
+                        return (Ending::Refused(failure.message), None);
+                    }
+                    let outcome = failed(task, failure, history, given.elapsed());
                     return (Ending::Outcome(outcome), None);
                 }
             }
@@ -148,7 +154,7 @@ impl Process {
                 let allowed = task.timeout.unwrap_or_default();
                 let message = format!("no answer after {allowed} s; its process was killed");
                 let failure = Failure::new(FailureKind::Timeout, message);
-                let outcome = failed(task, failure, history, started.elapsed());
+                let outcome = failed(task, failure, history, given.elapsed());
                 return (Ending::Outcome(outcome), None);
             }
         }
@@ -180,7 +186,7 @@ impl Drop for Process {
 }
 
 /// What the end of a runner means for its child.
-fn cause(
+pub(super) fn cause(
     status: ExitStatus,
     last_words: &str,
     memory: Option<u64>,
