@@ -58,6 +58,8 @@ impl Database {
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(CONNECT)
+            // Whoever waits longer is told by `persist`, once.
+            .acquire_slow_threshold(2 * CONNECT)
             .idle_timeout(Duration::from_secs(60))
             // A call that finds its connection lost is tried again.
             .test_before_acquire(false)
@@ -105,7 +107,8 @@ impl Database {
         attempt: impl AsyncFn(Duration) -> Result<T, Refusal>,
     ) -> Result<T> {
         self.runtime.block_on(async {
-            for tries in 0.. {
+            let mut tries = 0;
+            loop {
                 match attempt(retry::limit(tries)).await {
                     Ok(done) => {
                         if self.lost.swap(false, Ordering::Relaxed) {
@@ -123,8 +126,8 @@ impl Database {
                     },
                 }
                 sleep(retry::pause(tries)).await;
+                tries += 1;
             }
-            Err(self.refuses("it does not answer"))
         })
     }
 

@@ -15,7 +15,7 @@ use super::database::Database;
 use super::dialect::Dialect;
 use super::retry::{self, Next, Refusal};
 use super::sql::SqlStore;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// How long a server may take to be there when a store is opened.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,11 +42,6 @@ pub fn open(address: &Address) -> Result<Arc<dyn StudyStore>> {
 /// See [`open`].
 pub(super) fn open_sql(address: &Address) -> Result<SqlStore> {
     let database = Database::new(address.clone())?;
-    // Of several processes that start at once, one makes the tables. PostgreSQL's migrator has its own lock.
-    let _alone = match address.path() {
-        Some(path) => Some(alone(path)?),
-        None => None,
-    };
     prepare(&database, MIGRATIONS.len())?;
     Ok(SqlStore::new(database))
 }
@@ -55,7 +50,8 @@ pub(super) fn open_sql(address: &Address) -> Result<SqlStore> {
 pub(super) fn prepare(database: &Database, version: usize) -> Result<()> {
     let started = Instant::now();
     let prepared = async {
-        for tries in 0.. {
+        let mut tries = 0;
+        loop {
             let refused = match migrate(database, version).await {
                 Ok(()) => return Ok(()),
                 Err(Refusal::Final(error)) => return Err(error),
@@ -66,18 +62,29 @@ pub(super) fn prepare(database: &Database, version: usize) -> Result<()> {
                 return Err(database.refuses(format!("cannot open it: {refused}")));
             }
             tokio::time::sleep(retry::pause(tries)).await;
+            tries += 1;
         }
-        Ok(())
     };
     database.runtime.block_on(prepared)
 }
 
 async fn migrate(database: &Database, version: usize) -> Result<(), Refusal> {
     let mut connection = database.connector.connect().await?;
-    if database.dialect == Dialect::Sqlite {
-        // Readers and the writer do not wait for each other. The file remembers it.
-        connection.execute("pragma journal_mode = wal").await?;
-    }
+    // PostgreSQL's migrator has a lock of its own.
+    let _alone = match database.address.path() {
+        Some(path) => {
+            // A file that is no database says so here, before anything lies beside it.
+            connection.execute("pragma user_version").await?;
+            let alone = alone(path).map_err(|error| {
+                let folder = locks(path);
+                database.refuses(format!("cannot lock in {}: {error}", folder.display()))
+            })?;
+            // Readers and the writer do not wait for each other. The file remembers it.
+            connection.execute("pragma journal_mode = wal").await?;
+            Some(alone)
+        }
+        None => None,
+    };
     let migrated = migrator(database.dialect, version)
         .run_direct(None, &mut connection, false)
         .await;
@@ -126,12 +133,12 @@ pub(super) fn locks(path: &Path) -> PathBuf {
     path.with_extension("locks")
 }
 
-/// Waits until no other process opens the store in `path`, and keeps them waiting until the file is dropped.
-fn alone(path: &Path) -> Result<File> {
+/// Waits until no other process opens the store in `path`, and keeps the others waiting as long as the file is
+/// open: one of several that start at once makes the tables.
+fn alone(path: &Path) -> std::io::Result<File> {
     let folder = locks(path);
-    std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-    let lock = folder.join("open");
-    let file = File::create(&lock).map_err(Error::io("create", &lock))?;
-    file.lock().map_err(Error::io("lock", &lock))?;
+    std::fs::create_dir_all(&folder)?;
+    let file = File::create(folder.join("open"))?;
+    file.lock()?;
     Ok(file)
 }

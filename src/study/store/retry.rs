@@ -43,6 +43,7 @@ pub(super) enum Next {
 pub(super) fn next(dialect: Dialect, error: &sqlx::Error) -> Next {
     match error {
         sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed

@@ -27,22 +27,18 @@ impl JobQueue for SqlStore {
         let add = "insert into jobs (digest, payload, study, state, attempts, max_attempts, cancel, created, \
                    ready_at, changed, ticket) \
                    values ($1, $2, $3, 'ready', 0, $4, 0, {now}, {now}, {now}, $5) \
-                   on conflict (ticket) do nothing";
-        let added = "select id from jobs where ticket = $1";
+                   on conflict (ticket) do update set ticket = excluded.ticket returning id";
         let keys = self.database.transact(async |connection| {
             let mut keys = Vec::with_capacity(jobs.len());
             for (at, job) in jobs.iter().enumerate() {
                 let ticket = format!("{ticket}-{at}");
-                dialect
-                    .sql(add)
+                let added = dialect
+                    .rows::<(i64,)>(add)
                     .bind(job.digest.to_string())
                     .bind(job.payload.as_str())
                     .bind(job.study)
                     .bind(i64::from(job.attempts))
-                    .bind(ticket.as_str())
-                    .execute(&mut *connection)
-                    .await?;
-                let added = dialect.rows::<(i64,)>(added).bind(ticket);
+                    .bind(ticket);
                 keys.push(added.fetch_one(&mut *connection).await?.0);
             }
             Ok(keys)

@@ -3,10 +3,13 @@
 mod address;
 mod opening;
 mod queue;
+mod resilience;
+#[path = "../../../../tests/postgres/server.rs"]
+mod server;
 mod studies;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sqlx::Executor;
 
@@ -19,6 +22,16 @@ macro_rules! contract {
     ($($name:ident),* $(,)?) => {
         mod sqlite {
             $(#[test] fn $name() { super::$name(&crate::study::store::tests::Place::sqlite()); })*
+        }
+        mod postgres {
+            $(
+                #[test]
+                fn $name() {
+                    if let Some(place) = crate::study::store::tests::Place::postgres() {
+                        super::$name(&place);
+                    }
+                }
+            )*
         }
     };
 }
@@ -37,6 +50,17 @@ impl Place {
             address: Address::file(folder.path().join("studies of mine #1.db")),
             _folder: Some(folder),
         }
+    }
+
+    /// In the one server of this process; `None` where there is none.
+    fn postgres() -> Option<Self> {
+        static SERVER: OnceLock<Option<server::Server>> = OnceLock::new();
+        let server = SERVER.get_or_init(|| server::Server::start("-c fsync=off"));
+        let url = server.as_ref()?.database();
+        Some(Self {
+            address: url.parse().unwrap(),
+            _folder: None,
+        })
     }
 
     fn open(&self) -> Arc<dyn StudyStore> {

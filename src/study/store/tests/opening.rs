@@ -70,4 +70,8 @@ fn a_file_that_is_no_database_is_refused() {
     assert_eq!(std::fs::read_to_string(&text).unwrap().len(), 1300);
     let message = refused(&Address::file(folder.path()));
     assert!(message.contains("unable to open"), "{message}");
+    let message = refused(&Address::file(folder.path().join("no/such/folder.db")));
+    assert!(message.contains("unable to open"), "{message}");
+    let left: Vec<_> = folder.path().read_dir().unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
 }
