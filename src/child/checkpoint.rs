@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::stopping::stopped;
 use super::weights::Weights;
 use crate::arrays::{self, Arrays};
 use crate::error::{Error, Result};
@@ -54,7 +55,7 @@ impl Checkpoint {
         self.about.child
     }
 
-    /// The weights of the best epoch, those that an evaluation of so many epochs comes to.
+    /// The weights of the best epoch, those that the evaluations that it [answers](Self::answers) come to.
     pub fn weights(&self) -> &Weights {
         self.best.as_ref().unwrap_or(&self.last)
     }
@@ -91,6 +92,13 @@ impl Checkpoint {
             ),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the training of `evaluation` ends here, so that [`weights`](Self::weights) are what it comes to.
+    pub fn answers(&self, evaluation: &Evaluation) -> bool {
+        let asked = &evaluation.training;
+        let ended = || stopped(&self.about.history, asked, &[]).is_some();
+        self.check(evaluation).is_ok() && (self.epochs() == asked.epochs || ended())
     }
 
     /// Writes a safetensors file; whoever reads `path` meanwhile sees the old file or the new one,

@@ -19,6 +19,7 @@ mod parameters;
 mod precision;
 mod schedule;
 mod score;
+mod state;
 mod stopping;
 mod train;
 mod update;

@@ -7,14 +7,13 @@ use burn::optim::GradientsParams;
 use burn::tensor::Device;
 use rand::seq::SliceRandom;
 
-use super::checkpoint::{About, Checkpoint};
-use super::forward::Child;
+use super::checkpoint::Checkpoint;
 use super::loss::{Totals, at_hand, cross_entropy};
 use super::precision::{check_precision, forward_train};
 use super::schedule::learning_rate;
 use super::score::measure;
+use super::state::State;
 use super::stopping::{best_of, stopped};
-use super::update::Optimizer;
 use super::weights::Weights;
 use super::{guard, kernels};
 use crate::data::{Augment, Dataset};
@@ -28,7 +27,7 @@ pub struct Control<'a> {
     /// Set from outside to stop the training at the next batch.
     pub cancelled: &'a AtomicBool,
     /// What is expected of the training: after epoch e (from 0) the best validation accuracy so far must be
-    /// at least `floor[e]`, where there is such an entry, else it ends with [`Stopped::Median`].
+    /// at least `floor[e]`, where there is such an entry, else it ends with [`Stopped::Median`](crate::evaluation::Stopped::Median).
     pub floor: &'a [f64],
     /// Called after each finished epoch.
     pub on_epoch: &'a (dyn Fn(&Epoch) + 'a),
@@ -61,21 +60,14 @@ impl From<Error> for Stop {
     }
 }
 
-/// What the updates of a training change.
-struct State {
-    child: Child,
-    optimizer: Optimizer,
-    /// The child after the best epoch so far.
-    best: Option<Child>,
-}
-
 /// Trains the child of `evaluation` on `data`.
 ///
-/// A pure function of the evaluation, but for the seconds: on one kind of CPU the same evaluation
-/// gives the same history to the last bit. Each epoch runs over the shuffled training data, the
+/// A pure function of the evaluation, but for the seconds and a stop by [`Control::floor`]: on one kind of
+/// CPU the same evaluation gives the same history to the last bit. Each epoch runs over the shuffled training data, the
 /// last, smaller batch included, then measures the validation data; the weights of the epoch with the
 /// highest validation accuracy (of equals, the lowest validation loss) are kept, and the outcome is
-/// theirs.
+/// theirs. A loss that is not finite is a failure: on the CPU at its batch, elsewhere at the end of the
+/// epoch, the first time that the device is waited for.
 ///
 /// Children may train on one GPU from several threads at once: CubeCL gives each thread a stream of its
 /// own, and they share the copy of the data that the device holds.
@@ -164,64 +156,6 @@ fn run(
     Ok((Trained { outcome, weights }, checkpoint))
 }
 
-impl State {
-    /// Where `start` ended; without one, before the first update.
-    fn new(evaluation: &Evaluation, start: Option<&Checkpoint>, device: &Device) -> Result<Self> {
-        let Evaluation {
-            network,
-            training: config,
-            seed,
-            ..
-        } = evaluation;
-        let plain = device.clone().without_autodiff();
-        let device = plain.clone().autodiff();
-        let Some(start) = start else {
-            return Ok(Self {
-                child: Child::build(network, *seed, &device)?,
-                optimizer: Optimizer::new(config),
-                best: None,
-            });
-        };
-        let child = Child::with_weights(network, &start.last, &device)?;
-        let (updates, memories) = (start.about.updates, &start.memories);
-        Ok(Self {
-            optimizer: Optimizer::restore(config, &child.parameters, updates, memories, &plain)?,
-            best: Some(match &start.best {
-                Some(best) => Child::with_weights(network, best, &plain)?,
-                None => child.valid(),
-            }),
-            child,
-        })
-    }
-
-    /// The weights of the best epoch of `history`, and a checkpoint if it is to be kept.
-    fn ended(
-        self,
-        evaluation: &Evaluation,
-        history: &[Epoch],
-        keep: bool,
-    ) -> Result<(Weights, Option<Checkpoint>)> {
-        let last = self.child.valid();
-        let best = self.best.unwrap_or_else(|| last.clone()).weights()?;
-        if !keep {
-            return Ok((best, None));
-        }
-        let is_last = best_of(history).is_none_or(|best| best.epoch == history.len());
-        let checkpoint = Checkpoint {
-            about: About {
-                child: evaluation.child_digest(),
-                asked: evaluation.training.epochs,
-                updates: self.optimizer.updates(),
-                history: history.to_vec(),
-            },
-            last: last.weights()?,
-            best: (!is_last).then(|| best.clone()),
-            memories: self.optimizer.memories()?,
-        };
-        Ok((best, Some(checkpoint)))
-    }
-}
-
 /// Trains from the end of `history`, which it extends, to the last epoch.
 fn learn(
     state: State,
@@ -281,10 +215,9 @@ fn learn(
             );
             let loss = cross_entropy(logits.clone(), &batch.labels, config.label_smoothing);
             if let Some(loss) = at_hand(&loss) {
-                let batch = update + 1;
-                finite("training loss", loss, || {
-                    format!("epoch {}, batch {batch} of {per_epoch}", epoch + 1)
-                })?;
+                let (epoch, batch) = (epoch + 1, update + 1);
+                let at = || format!("epoch {epoch}, batch {batch} of {per_epoch}");
+                finite("training loss", loss, at)?;
             }
             let gradients = GradientsParams::from_grads(loss.backward(), &child.parameters);
             totals.add(loss, logits, batch.labels);

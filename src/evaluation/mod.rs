@@ -2,7 +2,9 @@
 //! Pure data: knows nothing of how a child is trained or where outcomes are kept.
 
 mod config;
+pub mod median;
 mod outcome;
+mod repeats;
 
 #[cfg(test)]
 mod tests;

@@ -28,6 +28,14 @@ pub struct Outcome {
     /// Why a success has fewer epochs than were asked for; `None`: it has them all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Stopped>,
+    /// The accuracies from several seeds, in their order, of which [`accuracy`](Self::accuracy) is the mean;
+    /// empty where there was one seed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accuracies: Vec<f64>,
+    /// Where the mean over all seeds lies with 95 % confidence, from and to, by Student's t; `None` where
+    /// there was one seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
 }
 
 impl Outcome {

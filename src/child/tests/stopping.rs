@@ -105,6 +105,9 @@ fn a_training_that_ran_out_of_patience_is_the_same_in_one_go_and_in_parts() {
         let (again, last) = from(Some(&start), &wild(12, Some(2)), &data);
         assert_eq!(again.outcome.stopped, Some(Stopped::Patience));
         assert_eq!(again.weights, whole.weights);
+        let answered = |epochs| start.answers(&wild(epochs, Some(2)));
+        assert!(answered(first));
+        assert_eq!(answered(12), first >= done);
         assert_eq!(timeless(last), timeless(end.clone()));
     }
 }
@@ -141,7 +144,8 @@ fn a_child_below_the_floor_ends_and_may_go_on_without_it() {
         two.training.epochs = 2;
         let same = start.check(&two).is_ok();
         assert_eq!(same, schedule == ScheduleKind::Constant);
-        assert_eq!(same, two.total_epochs_matter().is_none());
+        assert_eq!(same, start.answers(&two));
+        assert!(!start.answers(&asked));
     }
 }
 
