@@ -66,15 +66,16 @@ impl Process {
         let (sender, events) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
-                let sent = match serde_json::from_str(&line) {
-                    Ok(event) => sender.send(event).is_ok(),
+                let event = match serde_json::from_str(&line) {
+                    Ok(event) => event,
                     Err(error) => {
-                        tracing::warn!("a runner said '{line}': {error}");
-                        true
+                        // Whoever waits for its answers sees that there are no more.
+                        tracing::error!("a runner said '{line}': {error}");
+                        return;
                     }
                 };
-                if !sent {
-                    break;
+                if sender.send(event).is_err() {
+                    return;
                 }
             }
         });
@@ -166,8 +167,10 @@ impl Process {
         let _ = writeln!(self.orders, "{line}").and_then(|()| self.orders.flush());
     }
 
-    /// Why the process died, which it did.
+    /// Why the process died, whose answers have ended.
     fn cause_of_death(&mut self) -> Failure {
+        // One that lives cannot be understood any more. One that died has its status already.
+        let _ = self.child.kill();
         let Ok(status) = self.child.wait() else {
             return Failure::new(FailureKind::Killed, "its process is gone");
         };

@@ -179,7 +179,10 @@ impl NetworkManager {
 
     /// Trains what `asked` asks for, however long it takes.
     fn train(&self, asked: Evaluation) -> Result<Trained> {
-        let jobs = self.jobs(vec![asked], None);
+        let jobs = Jobs {
+            again: true,
+            ..self.jobs(vec![asked], None)
+        };
         let ended = self.executor.start(jobs)?.into_iter().last();
         ended.map_or_else(|| Ok(lost()), |ended| ended.trained)
     }

@@ -1,6 +1,7 @@
 //! Children that other processes train, by a store in a file of SQLite: real runner processes, really killed.
 
 mod children;
+mod postgres;
 mod runs;
 mod workers;
 
@@ -27,17 +28,24 @@ use crate::harness::{NAS_SCRIPT, Place};
 /// A lease that no test waits for.
 const LEASE: Duration = Duration::from_secs(90);
 
-/// A store in a folder of its own, with a study in it.
+/// A store with a study in it, and a folder for the files.
 struct Queue {
     place: Place,
+    address: String,
     store: Arc<dyn StudyStore>,
     study: i64,
 }
 
 impl Queue {
+    /// A store in a file.
     fn new() -> Self {
         let place = Place::new();
-        let store = open(&Address::file(place.path("studies.db"))).unwrap();
+        let address = place.path("studies.db").to_str().unwrap().to_string();
+        Self::at(place, address)
+    }
+
+    fn at(place: Place, address: String) -> Self {
+        let store = open(&address.parse().unwrap()).unwrap();
         let about = About {
             name: "search".into(),
             script: "search.rhai".into(),
@@ -50,6 +58,7 @@ impl Queue {
         let study = store.create(&about).unwrap().study();
         Self {
             place,
+            address,
             store,
             study,
         }
@@ -92,10 +101,15 @@ impl Queue {
 
     /// A `nas-script worker` of this store.
     fn worker(&self, args: &[&str]) -> Child {
-        let mut all = vec!["worker", "--store", "studies.db", "--workers", "1"];
-        all.extend(["--files", "files"]);
+        let mut all = vec!["worker", "--workers", "1", "--files"];
+        let files = self.files();
+        all.push(files.to_str().unwrap());
         all.extend(args);
-        self.place.command(&all).spawn().unwrap()
+        let mut command = self.place.command(&all);
+        command
+            .env("NAS_SCRIPT_STORE", &self.address)
+            .spawn()
+            .unwrap()
     }
 
     fn enqueue(&self, task: &Task) -> i64 {
