@@ -14,6 +14,7 @@ pub mod data;
 pub mod device;
 pub mod error;
 pub mod evaluation;
+pub mod fleet;
 pub mod manager;
 pub mod network;
 pub mod repl;

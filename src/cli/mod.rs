@@ -2,12 +2,14 @@
 
 mod data;
 mod devices;
+mod executor;
 mod export;
 mod params;
 mod repl;
 mod run;
 mod session;
 mod store;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,7 +22,6 @@ use tracing_subscriber::EnvFilter;
 
 use crate::device::Selector;
 use crate::error::{Error, Result};
-use crate::manager::Workers;
 use crate::script::{Diagnostic, Sources};
 use crate::study::Budget;
 
@@ -50,6 +51,11 @@ enum Command {
     Data(data::Command),
     /// Write a network that a run found as ONNX, safetensors, a Burn crate or a diagram.
     Export(export::Arguments),
+    /// Train networks for the searches of a store, until Ctrl-C or SIGTERM.
+    Worker(worker::Arguments),
+    /// Train what standard input says.
+    #[command(hide = true)]
+    Runner(worker::RunnerArguments),
 }
 
 /// What a run can be given.
@@ -61,9 +67,8 @@ struct RunArgs {
     /// auto, cpu, cuda[:N] or wgpu[:N].
     #[arg(long, env = "NAS_SCRIPT_DEVICE", default_value_t = Selector::Auto)]
     device: Selector,
-    /// How many networks train at the same time: auto (one per core on the CPU, one on a GPU) or a number.
-    #[arg(long, value_name = "N", env = "NAS_SCRIPT_WORKERS", default_value_t = Workers::Auto)]
-    workers: Workers,
+    #[command(flatten)]
+    workers: executor::WorkerArgs,
     /// The seed that every random draw derives from [default: 0, or the resumed study's].
     #[arg(long)]
     seed: Option<u64>,
@@ -170,6 +175,8 @@ fn dispatch(cli: Cli) -> Result<(), Ending> {
         }
         (Some(Command::Data(command)), _) => Ok(data::run(command)?),
         (Some(Command::Export(arguments)), _) => Ok(export::run(&arguments)?),
+        (Some(Command::Worker(arguments)), _) => Ok(worker::work(arguments)?),
+        (Some(Command::Runner(arguments)), _) => Ok(worker::runner(arguments)?),
         (None, None) if cli.run.resume.is_some() => run::script(None, cli.run),
         (None, Some(script)) => run::script(Some(script), cli.run),
         (None, None) if !cli.run.param.is_empty() || cli.run.out.is_some() => {

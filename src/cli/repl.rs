@@ -2,8 +2,10 @@
 
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::run::{executor, progress};
+use super::executor::in_process;
+use super::run::progress;
 use super::{Ending, RunArgs, colour, interrupt_flag};
 use crate::data::DataPaths;
 use crate::device;
@@ -21,8 +23,9 @@ pub(super) fn start(args: RunArgs) -> Result<(), Ending> {
         println!("Rhai expressions; :help for commands, Ctrl-D to leave");
     }
     let (interrupted, progress) = (interrupt_flag(), progress(args.quiet));
+    let workers = args.workers.places(&compute).len();
     let host = Host::new(Session {
-        executor: executor(&args, &compute, &progress, &interrupted),
+        executor: Arc::new(in_process(&compute, workers, &progress, &interrupted)),
         device: compute.device,
         files: None,
         paths: DataPaths::new(args.data_dir),

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
+use super::executor::{executor, in_process};
 use super::session::{self, Start};
 use super::{Ending, RunArgs, interrupt_flag, read_script};
 use crate::data::DataPaths;
-use crate::device::{self, Compute, Selector};
+use crate::device;
 use crate::error::{Error, Result};
-use crate::manager::{BEST_WEIGHTS_FILE, Crew, Executor, InProcess};
+use crate::manager::{BEST_WEIGHTS_FILE, Files};
 use crate::report::progress::{Progress, say, warn};
 use crate::script::{self, Host, Params, Session, Sources};
 use crate::study::RunFolder;
@@ -57,10 +57,12 @@ pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending>
     }
     let interrupted = interrupt_flag();
     let progress = progress(args.quiet);
+    let places = args.workers.places(&compute);
+    let here = in_process(&compute, places.len(), &progress, &interrupted);
     let host = Host::new(Session {
-        executor: executor(&args, &compute, &progress, &interrupted),
+        executor: executor(&args, here, places, opened.as_ref(), study.key())?,
         device: compute.device,
-        files: opened.map(|opened| opened.files),
+        files: opened.map(|opened| Arc::new(Files::Folder(opened.files))),
         paths: DataPaths::new(args.data_dir),
         study,
         params,
@@ -92,26 +94,6 @@ pub(super) fn progress(quiet: bool) -> Arc<Progress> {
     })
 }
 
-/// What trains the children of a session.
-pub(super) fn executor(
-    args: &RunArgs,
-    compute: &Compute,
-    progress: &Arc<Progress>,
-    interrupted: &Arc<AtomicBool>,
-) -> Arc<dyn Executor> {
-    let progress = progress.clone();
-    let workers = args.workers.number(compute.selector == Selector::Cpu);
-    Arc::new(InProcess {
-        device: compute.device.clone(),
-        crew: Arc::new(Crew::new(workers)),
-        interrupted: interrupted.clone(),
-        follow: Arc::new(move |epochs| {
-            let child = progress.child(epochs);
-            Box::new(move |epoch| child.epoch(epoch))
-        }),
-    })
-}
-
 /// Says what the run came to and where it is kept.
 fn summarise(host: &Host, run: &RunFolder) {
     let study = host.study().lock();
@@ -122,10 +104,10 @@ fn summarise(host: &Host, run: &RunFolder) {
             "best of {of} trials: trial {number}, {}, score {score:.4}",
             best.architecture()
         ));
-        say(&format!(
-            "weights: {}",
-            run.file(BEST_WEIGHTS_FILE).display()
-        ));
+        let weights = run.file(BEST_WEIGHTS_FILE);
+        if weights.is_file() {
+            say(&format!("weights: {}", weights.display()));
+        }
     }
     say(&format!("kept in: {}", run.path().display()));
     if let Some(store) = study.store() {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::manager::Files;
 use crate::study::store::{self, Address, Kept, StudyStore};
 
 /// The store of a working folder, where no other is named.
@@ -25,7 +24,7 @@ pub(super) struct StoreArgs {
     )]
     store: Option<String>,
     /// The folder of the children's weights, shared by the machines of a fleet [default: nas-studies.files, beside
-    /// the store].
+    /// the store; a worker of a server leaves none].
     #[arg(long, value_name = "DIR", env = "NAS_SCRIPT_FILES")]
     files: Option<PathBuf>,
 }
@@ -33,7 +32,10 @@ pub(super) struct StoreArgs {
 /// An open store.
 pub(super) struct Opened {
     pub store: Arc<dyn StudyStore>,
-    pub files: Arc<Files>,
+    /// The folder of the children's weights.
+    pub files: PathBuf,
+    /// Whether other processes that use the store see the folder, as far as is known.
+    pub shared: bool,
 }
 
 impl StoreArgs {
@@ -44,15 +46,18 @@ impl StoreArgs {
             return Ok(None);
         }
         let address: Address = text.parse()?;
+        // A command line is public; the environment of a process is not.
         if address.has_password() && std::env::args().any(|arg| arg.contains(text)) {
-            let expected = "an address without a password, which others can read in the list of \
-                            processes: give it by PGPASSWORD, ~/.pgpass or NAS_SCRIPT_STORE";
-            return Err(Error::invalid("--store", expected, address));
+            let expected = "an address without a password, which everybody on this machine can read there (put it \
+                            into PGPASSWORD, ~/.pgpass or NAS_SCRIPT_STORE)";
+            return Err(Error::invalid("--store", expected, "one with a password"));
         }
-        let folder = self.files.clone().unwrap_or_else(|| address.files());
-        let files = Arc::new(Files::Folder(folder));
-        let store = store::open(&address)?;
-        Ok(Some(Opened { store, files }))
+        let files = self.files.clone().unwrap_or_else(|| address.files());
+        Ok(Some(Opened {
+            store: store::open(&address)?,
+            files,
+            shared: self.files.is_some() || !address.is_server(),
+        }))
     }
 
     /// Opens the store of a subcommand that needs one.

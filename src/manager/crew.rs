@@ -20,7 +20,7 @@ pub enum Workers {
     /// One per core on the CPU, one on a GPU.
     #[default]
     Auto,
-    /// So many, from 1.
+    /// So many; 0: none but this process.
     Number(usize),
 }
 
@@ -43,9 +43,9 @@ impl FromStr for Workers {
             return Ok(Self::Auto);
         }
         let number = text.parse().ok();
-        let number = number.filter(|number| (1..=MOST_WORKERS).contains(number));
+        let number = number.filter(|number| *number <= MOST_WORKERS);
         number.map(Self::Number).ok_or_else(|| {
-            let expected = format!("auto or a whole number from 1 to {MOST_WORKERS}");
+            let expected = format!("auto or a whole number from 0 to {MOST_WORKERS}");
             Error::invalid("workers", expected, text)
         })
     }
@@ -94,7 +94,7 @@ impl Crew {
     }
 
     /// The same on so many cores.
-    pub(super) fn on(workers: usize, cores: usize) -> Self {
+    pub fn on(workers: usize, cores: usize) -> Self {
         Self {
             workers,
             cores,
@@ -109,7 +109,7 @@ impl Crew {
     /// Cores go to children first: a child has more than one thread only where fewer children than cores
     /// train, be it that the call has no more of them or that the user wants no more workers. So a
     /// single child has all cores.
-    pub(super) fn shares(&self, children: usize) -> (usize, usize) {
+    pub fn shares(&self, children: usize) -> (usize, usize) {
         let side_by_side = self.workers.min(children).max(1);
         (side_by_side, (self.cores / side_by_side).max(1))
     }

@@ -27,6 +27,8 @@ pub struct Jobs {
     pub files: Option<Arc<Files>>,
     /// Whether each starts from its child's checkpoint in the files, if it can, and leaves one.
     pub checkpoints: bool,
+    /// Whether they are trained for their weights, although their outcomes are known.
+    pub again: bool,
     /// See [`Control::floor`]. Default empty.
     pub floor: Arc<[f64]>,
     /// Set when the rest is not wanted any more: no further child is started.
@@ -42,6 +44,7 @@ impl Jobs {
             timeout,
             files: None,
             checkpoints: false,
+            again: false,
             floor: Arc::default(),
             withdrawn: Arc::default(),
         }

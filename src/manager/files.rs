@@ -64,6 +64,18 @@ impl Files {
         Ok(Some(name))
     }
 
+    /// The file in the folder that the child of `asked` left: its weights, else its checkpoint.
+    pub fn file(&self, asked: &Evaluation) -> Option<String> {
+        let Self::Folder(folder) = self else {
+            return None;
+        };
+        let names = [
+            weights_name(&asked.digest()),
+            checkpoint_name(&asked.child_digest()),
+        ];
+        names.into_iter().find(|name| folder.join(name).is_file())
+    }
+
     /// The weights that answer `asked`, those of its best epoch: from their file, else from a checkpoint
     /// where its training ended.
     pub fn weights(&self, asked: &Evaluation) -> Option<Weights> {

@@ -247,7 +247,7 @@ impl NetworkManager {
             evaluated.outcome.failure = Some(failure);
             return Ok(evaluated);
         }
-        let trained = self.train(asked.clone(), self.timeout())?;
+        let trained = self.train(asked.clone(), self.timeout(), false)?;
         evaluated.outcome = trained.outcome;
         evaluated.weights = trained.weights;
         Ok(evaluated)
@@ -383,10 +383,13 @@ impl NetworkManager {
         }
     }
 
-    /// Trains what `asked` asks for.
-    fn train(&self, asked: Evaluation, timeout: Option<Duration>) -> Result<Trained> {
+    /// Trains what `asked` asks for: `again`, where its outcome may be known and the weights are wanted.
+    fn train(&self, asked: Evaluation, timeout: Option<Duration>, again: bool) -> Result<Trained> {
         let training = self.training()?;
-        let jobs = self.jobs(training, vec![asked.clone()], timeout);
+        let jobs = Jobs {
+            again,
+            ..self.jobs(training, vec![asked.clone()], timeout)
+        };
         let Some(ended) = training.executor.start(jobs)?.into_iter().last() else {
             return Ok(lost());
         };

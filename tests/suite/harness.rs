@@ -65,6 +65,8 @@ impl Place {
             .env("NAS_SCRIPT_DEVICE", "cpu")
             .env_remove("NAS_SCRIPT_DATA")
             .env_remove("NAS_SCRIPT_LOG")
+            .env_remove("NAS_SCRIPT_MEMORY")
+            .env_remove("NAS_SCRIPT_STORE")
             .env_remove("NAS_SCRIPT_WORKERS")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -26,6 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "repl",
             "script",
             "report",
+            "fleet",
             "manager",
             "study",
             "controller",
@@ -54,6 +55,18 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("report", &["study", "evaluation"]),
+    (
+        "fleet",
+        &[
+            "manager",
+            "study",
+            "child",
+            "data",
+            "evaluation",
+            "network",
+            "device",
+        ],
+    ),
     (
         "manager",
         &["child", "data", "study", "evaluation", "network", "space"],

@@ -9,6 +9,7 @@ mod docs;
 mod downloads;
 mod errors;
 mod export;
+mod fleet;
 mod harness;
 mod layers;
 mod networks;

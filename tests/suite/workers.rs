@@ -11,7 +11,7 @@ use crate::runs::{Run, trials, with_digits};
 
 /// A search in which everything is asked side by side: mini-batches of a controller, plain networks, twins,
 /// shapes that do not fit, children that diverge, a reward of the script's own.
-const SIDE_BY_SIDE: &str = r#"
+pub const SIDE_BY_SIDE: &str = r#"
     let space = StateSpace();
     space.add_state("kernel", [1, 3, 9]);
     space.add_state("filters", [2, 4, 8]);
@@ -49,7 +49,7 @@ const SIDE_BY_SIDE: &str = r#"
 "#;
 
 /// JSON without what was measured by the clock.
-fn timeless(mut json: Json) -> Json {
+pub fn timeless(mut json: Json) -> Json {
     match &mut json {
         Json::Object(fields) => {
             fields.remove("seconds");

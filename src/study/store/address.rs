@@ -31,6 +31,11 @@ impl Address {
             .with_extension("files")
     }
 
+    /// Whether it is a server, which other machines can use too.
+    pub fn is_server(&self) -> bool {
+        self.path().is_none()
+    }
+
     /// Whether it holds a password: everybody can read the command line of a process, so an address with one
     /// does not belong there.
     pub fn has_password(&self) -> bool {

@@ -272,11 +272,20 @@ pub trait JobQueue: Send + Sync {
     /// [`Error::Store`](crate::Error::Store), as all calls of this trait.
     fn enqueue(&self, jobs: &[NewJob]) -> Result<Vec<i64>>;
 
-    /// Takes the oldest job that is ready and whose digest no other job is running, for `lease`.
+    /// Takes the oldest job that is ready and whose digest no other job is running, for `lease`: one of `study`,
+    /// or of any.
     ///
     /// # Errors
     /// As [`enqueue`](Self::enqueue).
-    fn claim(&self, worker: &str, lease: Duration) -> Result<Option<Claim>>;
+    fn claim_of(&self, study: Option<i64>, worker: &str, lease: Duration) -> Result<Option<Claim>>;
+
+    /// Takes a job of any study, see [`claim_of`](Self::claim_of).
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue).
+    fn claim(&self, worker: &str, lease: Duration) -> Result<Option<Claim>> {
+        self.claim_of(None, worker, lease)
+    }
 
     /// Extends the lease to `lease` from now, and says what was withdrawn or lost meanwhile. `progress`, where
     /// given, replaces what was said before.
@@ -331,6 +340,13 @@ pub trait JobQueue: Send + Sync {
     /// # Errors
     /// As [`enqueue`](Self::enqueue).
     fn cancel(&self, jobs: &[i64]) -> Result<()>;
+
+    /// Cancels what an earlier process left of the jobs of `study`: those that wait, and those that its own
+    /// workers had, which died with it and have names that begin with `workers`. What others run goes on.
+    ///
+    /// # Errors
+    /// As [`enqueue`](Self::enqueue).
+    fn clear(&self, study: i64, workers: &str) -> Result<()>;
 
     /// How `jobs` stand, in any order.
     ///

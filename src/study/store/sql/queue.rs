@@ -47,14 +47,15 @@ impl JobQueue for SqlStore {
         Ok(keys)
     }
 
-    fn claim(&self, worker: &str, lease: Duration) -> Result<Option<Claim>> {
+    fn claim_of(&self, study: Option<i64>, worker: &str, lease: Duration) -> Result<Option<Claim>> {
         type Row = (i64, i64, String, String, Option<i64>);
         let dialect = self.database.dialect;
         let ticket = self.ticket();
         let claim = "update jobs set state = 'running', attempts = attempts + 1, worker = $1, \
                      lease_until = {now} + $2, changed = {now}, claim = $3, progress = null \
                      where id = \
-                     (select id from jobs j where state = 'ready' and ready_at <= {now} and not exists \
+                     (select id from jobs j where state = 'ready' and ready_at <= {now} \
+                     and ($4 is null or study = $4) and not exists \
                      (select 1 from jobs r where r.digest = j.digest and r.state = 'running') \
                      order by id limit 1 {skip_locked}) returning id, attempts, digest, payload, study";
         let claimed = "select id, attempts, digest, payload, study from jobs \
@@ -70,6 +71,7 @@ impl JobQueue for SqlStore {
             loop {
                 let claim = dialect.rows::<Row>(claim).bind(worker);
                 let claim = claim.bind(lease.as_secs_f64()).bind(ticket.as_str());
+                let claim = claim.bind(study);
                 match claim.fetch_optional(&mut *connection).await {
                     // Another took a job of this digest at the same moment; there may be more.
                     Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {}
@@ -186,6 +188,18 @@ impl JobQueue for SqlStore {
         self.database.transact(async |connection| {
             let cancel = self.database.dialect.sql(cancel).bind(keys.as_str());
             cancel.execute(connection).await?;
+            Ok(())
+        })?;
+        self.tell()
+    }
+
+    fn clear(&self, study: i64, workers: &str) -> Result<()> {
+        let clear = "update jobs set state = 'cancelled', error = 'its study was taken up anew', \
+                     lease_until = null, changed = {now} where study = $1 and (state = 'ready' \
+                     or state = 'running' and substr(worker, 1, length($2)) = $2)";
+        self.database.call(async |connection| {
+            let clear = self.database.dialect.sql(clear).bind(study).bind(workers);
+            clear.execute(connection).await?;
             Ok(())
         })?;
         self.tell()

@@ -17,6 +17,8 @@ contract!(
     waiting_jobs_are_cancelled_at_once_and_running_ones_told,
     a_failure_of_the_child_ends_its_job,
     whoever_waits_is_woken,
+    a_worker_of_one_study_takes_its_jobs_alone,
+    what_a_dead_process_left_is_cleared,
 );
 
 /// Longer than any test.
@@ -270,4 +272,43 @@ fn whoever_waits_is_woken(place: &Place) {
     });
     store.wake();
     store.wait(long);
+}
+
+fn of_study(store: &dyn StudyStore, study: i64, number: usize) -> i64 {
+    let job = NewJob {
+        study: Some(study),
+        ..job(number)
+    };
+    store.enqueue(&[job]).unwrap()[0]
+}
+
+fn a_worker_of_one_study_takes_its_jobs_alone(place: &Place) {
+    let store = place.open();
+    let studies = ["first", "second"].map(|name| store.create(&about(name)).unwrap().study());
+    let keys = [0, 1].map(|at| of_study(&*store, studies[at], at));
+    let of = |study| {
+        store
+            .claim_of(study, "worker", LEASE)
+            .unwrap()
+            .map(|claim| claim.id)
+    };
+    assert_eq!(of(Some(studies[1])), Some(keys[1]));
+    assert_eq!(of(Some(studies[1])), None);
+    assert_eq!(of(None), Some(keys[0]));
+}
+
+fn what_a_dead_process_left_is_cleared(place: &Place) {
+    let store = place.open();
+    let [study, other] =
+        ["first", "second"].map(|name| store.create(&about(name)).unwrap().study());
+    let [own, elsewhere, waiting] = [1, 2, 3].map(|number| of_study(&*store, study, number));
+    let not_asked = of_study(&*store, other, 4);
+    let claim = store.claim("local-1", LEASE).unwrap().unwrap();
+    let kept = store.claim("another", LEASE).unwrap().unwrap();
+    store.clear(study, "local-").unwrap();
+    let states = [own, elsewhere, waiting, not_asked].map(|id| one(&*store, id).state);
+    let (cancelled, running) = (JobState::Cancelled, JobState::Running);
+    assert_eq!(states, [cancelled, running, cancelled, JobState::Ready]);
+    assert_eq!(store.beat(&claim, LEASE, None).unwrap(), Beat::Lost);
+    assert_eq!(store.beat(&kept, LEASE, None).unwrap(), Beat::Held);
 }
