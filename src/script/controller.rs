@@ -215,9 +215,10 @@ mod controllers {
         Ok(discounted.into_iter().map(Dynamic::from_float).collect())
     }
 
-    /// The entropy of the policy in nats: 0 where it always samples the same architecture,
-    /// `log(space.cardinality(layers))` where it samples all alike. The mean over 128 architectures
-    /// sampled from it of the entropies of their decisions, added up; the same for the same weights.
+    /// The entropy of the policy in nats: 0 where it always samples the same architecture, the natural
+    /// logarithm of `space.cardinality(layers)` where it samples all alike. The mean over 128
+    /// architectures sampled from it of the entropies of their decisions, added up; the same for the
+    /// same weights.
     /// In original mode that of the softmax outputs along the most probable path, without the
     /// exploration.
     ///
@@ -225,7 +226,7 @@ mod controllers {
     /// let space = StateSpace();
     /// space.add_state("kernel", [1, 3]);
     /// let controller = Controller(4, space);
-    /// print(controller.entropy);   // near 4 log(2) = 2.77 at the start
+    /// print(controller.entropy);   // near 4 ln(2) = 2.77 at the start
     /// ```
     #[rhai_fn(get = "entropy", return_raw, pure)]
     pub fn entropy(controller: &mut Policy) -> Scripted<f64> {
