@@ -6,6 +6,7 @@ mod executor;
 mod export;
 mod params;
 mod repl;
+mod replay;
 mod run;
 mod session;
 mod store;
@@ -51,6 +52,8 @@ enum Command {
     Data(data::Command),
     /// Write a network that a run found as ONNX, safetensors, a Burn crate or a diagram.
     Export(export::Arguments),
+    /// Give the trials of a study another reward, and train its controller anew on them; trains no network.
+    Replay(replay::Arguments),
     /// Train networks for the searches of a store, until Ctrl-C or SIGTERM.
     Worker(worker::Arguments),
     /// Train what standard input says.
@@ -175,6 +178,7 @@ fn dispatch(cli: Cli) -> Result<(), Ending> {
         }
         (Some(Command::Data(command)), _) => Ok(data::run(command)?),
         (Some(Command::Export(arguments)), _) => Ok(export::run(&arguments)?),
+        (Some(Command::Replay(arguments)), _) => replay::run(&arguments),
         (Some(Command::Worker(arguments)), _) => Ok(worker::work(arguments)?),
         (Some(Command::Runner(arguments)), _) => Ok(worker::runner(arguments)?),
         (None, None) if cli.run.resume.is_some() => run::script(None, cli.run),

@@ -10,9 +10,14 @@ use crate::data::DataPaths;
 use crate::device;
 use crate::error::{Error, Result};
 use crate::manager::{BEST_WEIGHTS_FILE, Files};
+use crate::report::history::{HISTORY_FILE, History};
 use crate::report::progress::{Progress, say, warn};
+use crate::report::tensorboard::Events;
 use crate::script::{self, Host, Params, Session, Sources};
-use crate::study::RunFolder;
+use crate::study::{Recorder, RunFolder};
+
+/// The folder that runs are kept in, where no other is named.
+pub(super) const RUNS: &str = "runs";
 
 /// Runs the script at `path`, else the one that the resumed study was started with.
 pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending> {
@@ -92,6 +97,14 @@ pub(super) fn progress(quiet: bool) -> Arc<Progress> {
         true => Progress::quiet(),
         false => Progress::default(),
     })
+}
+
+/// What follows the trials of a run into its folder.
+pub(super) fn recorders(run: &RunFolder) -> Result<Vec<Box<dyn Recorder>>> {
+    Ok(vec![
+        Box::new(History::create(&run.file(HISTORY_FILE))?),
+        Box::new(Events::create(run.path())?),
+    ])
 }
 
 /// Says what the run came to and where it is kept.

@@ -3,17 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::RunArgs;
+use super::run::{RUNS, recorders};
 use super::store::{Opened, find};
 use crate::error::{Error, Result};
 use crate::evaluation::KERNEL_VERSION;
-use crate::report::history::{HISTORY_FILE, History};
-use crate::report::tensorboard::Events;
 use crate::seed::Seed;
 use crate::study::store::{About, Kept, Tenure};
-use crate::study::{Divergence, Keeper, Past, Recorder, RunFolder, Study};
-
-/// The folder that runs are kept in, where no other is named.
-const RUNS: &str = "runs";
+use crate::study::{Divergence, Keeper, Past, RunFolder, Study};
 
 /// The study that the arguments name, if it exists.
 pub(super) fn earlier(opened: Option<&Opened>, args: &RunArgs) -> Result<Option<Kept>> {
@@ -170,11 +166,4 @@ fn here(path: PathBuf) -> PathBuf {
     let below = std::env::current_dir().ok();
     let below = below.and_then(|here| path.strip_prefix(here).map(Path::to_path_buf).ok());
     below.unwrap_or(path)
-}
-
-fn recorders(run: &RunFolder) -> Result<Vec<Box<dyn Recorder>>> {
-    Ok(vec![
-        Box::new(History::create(&run.file(HISTORY_FILE))?),
-        Box::new(Events::create(run.path())?),
-    ])
 }

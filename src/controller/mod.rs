@@ -23,6 +23,7 @@ mod weights;
 
 pub use config::{CellKind, ControllerConfig, Labels, Mode};
 pub use pool::{ControllerPool, Exchange, PoolConfig, PoolUpdate};
+pub use snapshot::saved;
 
 use std::path::Path;
 use std::sync::Arc;

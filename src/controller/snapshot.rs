@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::optimizer::OptimizerState;
 use super::weights::Spec;
-use super::{CellKind, Controller, ControllerConfig, Mode, Rollout};
+use super::{CellKind, Controller, ControllerConfig, Mode, Rollout, pool};
 use crate::arrays::{self, Array, Arrays};
 use crate::error::{Error, Result};
 use crate::seed::StreamRng;
@@ -163,6 +163,18 @@ impl Controller {
         let differs = own.iter().zip(&theirs).find(|(own, theirs)| own != theirs);
         differs.map(|((name, own), (_, theirs))| format!("{name} is {own}, the file's is {theirs}"))
     }
+}
+
+/// What the controller that was saved at `path` decides and how it learns; of a pool, its first replica.
+///
+/// # Errors
+/// As [`Controller::load`].
+pub fn saved(path: &Path) -> Result<(StateSpace, usize, ControllerConfig)> {
+    let header: Header = match read(path, KEY, "controller") {
+        Ok((_, header)) => header,
+        Err(error) => pool::first_replica(path).ok_or(error)?,
+    };
+    Ok((header.space, header.layers, header.config))
 }
 
 /// Writes arrays and the JSON of `header`, called `key`, in one step.

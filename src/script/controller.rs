@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
+use super::keeping::Keeping;
 use super::manager::number;
 use super::options::Options;
 use super::space::{Space, count};
@@ -15,17 +16,13 @@ use crate::controller::{Controller, ControllerConfig, Update, discount_rewards};
 use crate::error::Error;
 use crate::space::Actions;
 
-/// The file a controller is kept in, in a run's folder.
-pub const CONTROLLER_FILE: &str = "controller.safetensors";
-
 /// A script's handle of a controller: copies share it.
 #[derive(Clone)]
 pub(super) struct Policy(Arc<Shared>);
 
 struct Shared {
     controller: Mutex<Controller>,
-    /// The file it is kept in after each update, if the study has a folder.
-    kept: Option<PathBuf>,
+    keeping: Keeping,
 }
 
 pub(super) fn register(engine: &mut Engine) {
@@ -34,7 +31,7 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 /// The scalars of an update under the original's names in TensorBoard, and two of ours.
-pub(super) fn scalars(update: &Update) -> Vec<(String, f64)> {
+pub fn scalars(update: &Update) -> Vec<(String, f64)> {
     let named = [
         ("learning_rate", update.learning_rate),
         ("discounted_reward", update.discounted_reward),
@@ -103,11 +100,11 @@ mod controllers {
         let names = ControllerConfig::OPTIONS;
         let options = Options::new("Controller", &options, &[names])?;
         let config = config(&host, &options)?;
-        let seed = host.controller_seed();
+        let (seed, keeping) = host.next_controller();
         let controller = Controller::new(space.get(), layers, config, host.device(), seed);
         Ok(Policy(Arc::new(Shared {
             controller: Mutex::new(controller.map_err(raise)?),
-            kept: host.study().lock().file(CONTROLLER_FILE),
+            keeping,
         })))
     }
 
@@ -167,9 +164,11 @@ mod controllers {
         let Some(update) = inner.train_step().map_err(raise)? else {
             return Ok(Dynamic::UNIT);
         };
-        if let Some(path) = &controller.0.kept {
-            inner.save(path).map_err(raise)?;
-        }
+        let kept = controller
+            .0
+            .keeping
+            .keep(&host, update.step, |path| inner.save(path));
+        kept.map_err(raise)?;
         let mut study = host.study().lock();
         study
             .scalars(update.step, &scalars(&update))

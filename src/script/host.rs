@@ -10,6 +10,7 @@ use rhai::NativeCallContext;
 
 use super::Scripted;
 use super::export::Exports;
+use super::keeping::Keeping;
 use super::params::Params;
 use crate::data::DataPaths;
 use crate::error::Error;
@@ -180,12 +181,13 @@ impl Host {
         &self.0.space_rng
     }
 
-    /// A seed of its own for each controller, in the order of their making.
-    pub(super) fn controller_seed(&self) -> Seed {
+    /// A seed of its own for each controller, in the order of their making, and where it is kept.
+    pub(super) fn next_controller(&self) -> (Seed, Keeping) {
         let mut made = self.0.controllers.lock();
-        let seed = self.0.seed.derive(&format!("controller/{made}"));
+        let number = *made;
         *made += 1;
-        seed
+        let keeping = Keeping::new(number, &self.0.study.lock());
+        (self.0.seed.derive(&format!("controller/{number}")), keeping)
     }
 
     pub(super) fn exports(&self) -> &Mutex<Exports> {

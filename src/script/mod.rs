@@ -11,6 +11,7 @@ mod data;
 mod diagnostic;
 mod export;
 mod host;
+mod keeping;
 mod manager;
 mod modules;
 mod network;
@@ -19,14 +20,17 @@ mod options;
 mod outcome;
 mod params;
 mod pool;
+mod rescore;
 mod settle;
 mod space;
 mod study;
 
+pub use controller::scalars;
 pub use diagnostic::Diagnostic;
 pub use host::{Host, Session};
 pub use modules::Sources;
 pub use params::{Declared, Params, declared};
+pub use rescore::Rescorer;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};

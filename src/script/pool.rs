@@ -1,13 +1,13 @@
 //! `ControllerPool` for scripts.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use super::controller::{CONTROLLER_FILE, config, save_path, scalars};
+use super::controller::{config, save_path, scalars};
+use super::keeping::Keeping;
 use super::manager::number;
 use super::options::Options;
 use super::space::{Space, count};
@@ -21,8 +21,7 @@ pub(super) struct Pool(Arc<Shared>);
 
 struct Shared {
     pool: Mutex<ControllerPool>,
-    /// The file it is kept in after each update, if the study has a folder.
-    kept: Option<PathBuf>,
+    keeping: Keeping,
 }
 
 pub(super) fn register(engine: &mut Engine) {
@@ -70,11 +69,11 @@ mod pools {
         let names = [ControllerConfig::OPTIONS, PoolConfig::OPTIONS];
         let options = Options::new("ControllerPool", &options, &names)?;
         let (each, own) = (config(&host, &options)?, options.part(PoolConfig::OPTIONS)?);
-        let (device, seed) = (host.device(), host.controller_seed());
+        let (device, (seed, keeping)) = (host.device(), host.next_controller());
         let pool = ControllerPool::new(replicas, &space.get(), layers, each, own, device, seed);
         Ok(Pool(Arc::new(Shared {
             pool: Mutex::new(pool.map_err(raise)?),
-            kept: host.study().lock().file(CONTROLLER_FILE),
+            keeping,
         })))
     }
 
@@ -121,9 +120,12 @@ mod pools {
         if updates.is_empty() {
             return Ok(Dynamic::UNIT);
         }
-        if let Some(path) = &pool.0.kept {
-            inner.save(path).map_err(raise)?;
-        }
+        let steps = updates.iter().map(|update| update.update.step).max();
+        let kept = pool
+            .0
+            .keeping
+            .keep(&host, steps.unwrap_or(0), |path| inner.save(path));
+        kept.map_err(raise)?;
         let mut study = host.study().lock();
         for update in &updates {
             let own = [

@@ -7,6 +7,7 @@ mod ledger;
 mod snapshot;
 
 pub use config::{Exchange, PoolConfig};
+pub(super) use snapshot::first_replica;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -27,6 +27,12 @@ fn prefix(number: Option<usize>) -> String {
     number.map_or("server/".into(), |number| format!("replica_{number}/"))
 }
 
+/// The header of the first replica of the pool that was saved at `path`, if one was.
+pub(in crate::controller) fn first_replica(path: &Path) -> Option<snapshot::Header> {
+    let (_, header) = snapshot::read::<Header>(path, KEY, "pool").ok()?;
+    header.replicas.into_iter().next()
+}
+
 impl ControllerPool {
     /// Saves every replica, what they share and what they wait for in one file, in one step: a reader
     /// sees the old file or the new one.
