@@ -121,15 +121,21 @@ impl Server {
         assert!(sent.status().unwrap().success(), "{signal} {pids}");
     }
 
-    /// Ends all connections at once, as a server does that crashes, and starts again.
+    /// Restarts the server as an administrator does: all connections are ended, nothing is lost.
     pub fn restart(&self) {
         self.stop();
         self.run();
     }
 
-    /// Ends all connections at once. The data stay for [`run`](Self::run).
-    pub fn stop(&self) {
+    /// Has the server crash and recover: what was not on the disk yet is lost.
+    pub fn crash(&self) {
         self.control(&["-m", "immediate", "-w", "stop"]);
+        self.run();
+    }
+
+    /// Ends all connections. The data stay for [`run`](Self::run).
+    pub fn stop(&self) {
+        self.control(&["-m", "fast", "-w", "stop"]);
     }
 
     /// Starts the server again.

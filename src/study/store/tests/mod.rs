@@ -35,7 +35,7 @@ macro_rules! contract {
         }
     };
 }
-pub(self) use contract;
+use contract;
 
 /// A fresh database.
 pub(super) struct Place {
@@ -130,7 +130,7 @@ fn trial(number: usize, score: Option<f64>) -> Trial {
         number,
         reward: score.unwrap_or(-0.1),
         score,
-        cached: number % 2 == 0,
+        cached: number.is_multiple_of(2),
         digest: Some(digest(number)),
         outcome: score.map_or_else(failed, outcome),
         ..Trial::default()
