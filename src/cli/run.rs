@@ -80,15 +80,22 @@ pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending>
         script::compile(&engine, &sources, &path, &text).and_then(|ast| script::run(&engine, &ast));
     host.finish();
     summarise(&host, &run);
-    if result.is_err() && host.study().lock().store().is_some() {
-        let study = host.study().lock();
-        warn(&format!(
-            "go on with: nas-script {} --resume {}",
-            path.display(),
-            study.name()
-        ));
+    if result
+        .as_ref()
+        .is_err_and(|diagnostic| diagnostic.interrupted)
+    {
+        advise(&host, &path);
     }
     result.map_err(|diagnostic| Ending::Script(Box::new(diagnostic), sources))
+}
+
+/// Says how to go on after Ctrl-C.
+fn advise(host: &Host, script: &Path) {
+    let study = host.study().lock();
+    if study.store().is_some() {
+        let (script, name) = (script.display(), study.name());
+        warn(&format!("go on with: nas-script {script} --resume {name}"));
+    }
 }
 
 /// What shows a run in the terminal.

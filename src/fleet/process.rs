@@ -82,10 +82,13 @@ impl Process {
         let last_words = thread::spawn(move || {
             let lines = BufReader::new(err).lines().map_while(Result::ok);
             let lines = lines.filter(|line| !line.trim().is_empty());
-            let last = lines
-                .inspect(|line| tracing::info!("runner: {line}"))
-                .last();
-            last.unwrap_or_default()
+            let lines = lines.inspect(|line| tracing::info!("runner: {line}"));
+            // A trace may follow what an allocation said.
+            let last = |last: String, line: String| match last.contains(NO_MEMORY) {
+                true => last,
+                false => line,
+            };
+            lines.fold(String::new(), last)
         });
         Ok(Self {
             child,

@@ -73,7 +73,7 @@ fn checkpoints_save_epochs_and_change_nothing_else() {
         assert_eq!(history(&continued[more])[..2], history(&continued[first]));
         assert_ne!(history(&straight[more])[..2], history(&straight[first]));
     }
-    let kept = fs::read_dir(with.path("run/checkpoints")).unwrap();
+    let kept = fs::read_dir(with.path("nas-studies.files/checkpoints")).unwrap();
     assert_eq!(kept.count(), 4, "one a child");
-    assert!(!without.path("run/checkpoints").exists());
+    assert!(!without.path("nas-studies.files/checkpoints").exists());
 }

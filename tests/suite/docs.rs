@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
-use crate::harness::{Place, repository};
+use crate::harness::{Place, repository, shared_data};
 
 /// An example: where it opens, and its text.
 struct Example {
@@ -59,12 +59,14 @@ fn every_example_runs() {
     );
     let waiting = Mutex::new(examples.iter());
     let failed = Mutex::new(Vec::new());
+    let data = shared_data();
+    let data = data.to_str().unwrap();
     let work = || {
         loop {
             let Some(example) = waiting.lock().unwrap().next() else {
                 break;
             };
-            let ran = Place::new().run_text(&example.text);
+            let ran = Place::new().run_text_with(&["--data-dir", data], &example.text);
             if ran.code != Some(0) {
                 let Example { place, text } = example;
                 failed

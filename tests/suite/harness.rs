@@ -80,7 +80,12 @@ impl Place {
 
     /// Runs `script` from standard input.
     pub fn run_text(&self, script: &str) -> Ran {
-        let mut child = self.command(&[]).stdin(Stdio::piped()).spawn().unwrap();
+        self.run_text_with(&[], script)
+    }
+
+    /// The same with arguments.
+    pub fn run_text_with(&self, args: &[&str], script: &str) -> Ran {
+        let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
         input.write_all(script.as_bytes()).unwrap();
         drop(input);

@@ -198,7 +198,9 @@ fn runs_without_a_name_get_folders_of_their_own() {
     place.write("mine.rhai", "print(study.name);");
     for n in 1..=2 {
         let ran = place.run(&["mine.rhai"]);
-        assert_eq!(ran.succeeded(), format!("mine\nkept in: runs/mine-{n}"));
+        let name = format!("mine-{n}");
+        let kept = format!("kept in: runs/{name}\nstudy: {name} in nas-studies.db");
+        assert_eq!(ran.succeeded(), format!("{name}\n{kept}"));
     }
 }
 

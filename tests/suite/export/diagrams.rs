@@ -9,7 +9,8 @@ fn drawn(network: &str, format: &str) -> String {
     place.write("draw.rhai", script);
     let ran = place.run(&["draw.rhai", "-q", "--out", "run"]);
     let text = ran.succeeded().trim_end();
-    text.strip_suffix("kept in: run").unwrap().into()
+    let (drawing, _) = text.split_once("kept in: run").unwrap();
+    drawing.into()
 }
 
 const RESIDUAL: &str = r#"

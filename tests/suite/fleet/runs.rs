@@ -15,8 +15,8 @@ fn a_search_is_the_same_with_worker_processes() {
         ran.succeeded();
         (place, ran)
     };
-    let (here, ran_here) = run(&[]);
-    let (there, ran_there) = run(&["--store", "studies.db", "--workers", "3"]);
+    let (here, ran_here) = run(&["--workers", "0"]);
+    let (there, ran_there) = run(&["--workers", "3"]);
     assert_eq!(ran_there.stdout, ran_here.stdout);
     let trials = |place| trials(place).into_iter().map(timeless).collect::<Vec<_>>();
     assert_eq!(trials(&there), trials(&here));
