@@ -15,6 +15,8 @@ pub(super) struct Ledger {
     pub turn: usize,
     /// The number of updates.
     pub step: u64,
+    /// Whether each replica has sampled since its last update.
+    pub begun: Vec<bool>,
     /// The architectures whose rewards are awaited, the earliest first, and who sampled each.
     pub waiting: VecDeque<(Vec<usize>, usize)>,
     /// The architectures that were sampled last, the earliest first.
@@ -30,6 +32,7 @@ impl Ledger {
         Self {
             turn: 0,
             step: 0,
+            begun: vec![false; replicas],
             waiting: VecDeque::new(),
             recent: VecDeque::new(),
             earned: vec![(0, 0.0); replicas],
@@ -39,13 +42,9 @@ impl Ledger {
 
     /// Notes that `replica` sampled the architecture of `indices`.
     pub fn sampled(&mut self, replica: usize, indices: &[usize]) {
+        self.begun[replica] = true;
         push(&mut self.recent, indices.to_vec(), RECENT);
         push(&mut self.waiting, (indices.to_vec(), replica), WAITING);
-    }
-
-    /// Whether `replica` waits for a reward.
-    pub fn awaits(&self, replica: usize) -> bool {
-        self.waiting.iter().any(|(_, by)| *by == replica)
     }
 
     /// Where the architecture of `indices` waits longest for a reward, and the replica that sampled

@@ -99,7 +99,7 @@ impl ControllerPool {
     }
 
     /// Decides the next architecture, by the next replica in turn; `state` is only checked. A replica
-    /// that has neither rollouts nor awaits rewards starts a mini-batch: with the parameters that the
+    /// that has sampled nothing since its last update starts a mini-batch: with the parameters that the
     /// server has now, if there is one.
     ///
     /// # Errors
@@ -108,8 +108,7 @@ impl ControllerPool {
         let number = self.ledger.turn;
         let replica = &mut self.replicas[number];
         if let Some(server) = &self.server
-            && replica.rollouts.is_empty()
-            && !self.ledger.awaits(number)
+            && !self.ledger.begun[number]
         {
             replica.fetch(server);
         }
@@ -151,6 +150,7 @@ impl ControllerPool {
     }
 
     fn update(&mut self, number: usize) -> Result<PoolUpdate> {
+        self.ledger.begun[number] = false;
         let replica = &mut self.replicas[number];
         let (staleness, mut update) = match &mut self.server {
             None => (0, replica.reinforce_step()?),

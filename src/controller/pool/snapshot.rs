@@ -108,6 +108,7 @@ impl ControllerPool {
             indices.len() == sizes.len() && indices.iter().zip(sizes).all(|(i, size)| i < size)
         };
         let whole = known(ledger.turn)
+            && ledger.begun.len() == self.replicas.len()
             && ledger.earned.len() == self.replicas.len()
             && ledger
                 .waiting

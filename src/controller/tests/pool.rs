@@ -116,6 +116,18 @@ fn a_gradient_arrives_as_stale_as_the_updates_since_its_parameters_were_fetched(
 }
 
 #[test]
+fn an_architecture_that_nobody_rewards_holds_nothing_up() {
+    let mut pool = pool(2, batches(1), Exchange::Gradients, 1);
+    let skipped = pool.get_action(None).unwrap();
+    let updates = rounds(&mut pool, 8).into_iter().flat_map(|(_, u)| u);
+    // The first replica goes on with what it fetched for the skipped one, then with what there is.
+    let seen: Vec<_> = updates.map(|u| (u.replica, u.staleness)).collect();
+    assert_eq!(seen[..4], [(1, 0), (0, 1), (1, 0), (0, 0)]);
+    assert!(seen[4..].iter().all(|(_, staleness)| *staleness == 0));
+    pool.store_rollout(&skipped, 0.5).unwrap();
+}
+
+#[test]
 fn a_stale_gradient_moves_what_the_server_has_by_then() {
     // Plain descent would add up in any order; Adam does not, so this is the order of arrival.
     let mut pool = pool(2, batches(1), Exchange::Gradients, 1);
