@@ -19,6 +19,7 @@ mod recipes;
 mod repl;
 mod runs;
 mod spaces;
+mod studies;
 mod tensorboard;
 mod torch;
 mod workers;

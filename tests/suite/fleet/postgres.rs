@@ -174,7 +174,7 @@ fn ip(arguments: &str) -> bool {
 }
 
 /// How long the cable is cut; longer than the lease.
-const CUT: Duration = Duration::from_secs(20);
+const CUT: Duration = Duration::from_secs(60);
 
 #[test]
 fn nothing_is_lost_or_doubled_where_the_network_is_cut() {
