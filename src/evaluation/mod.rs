@@ -63,6 +63,15 @@ impl Evaluation {
         })
     }
 
+    /// The same question, asked from another seed.
+    #[must_use]
+    pub fn with_seed(&self, seed: Seed) -> Self {
+        Self {
+            seed,
+            ..self.clone()
+        }
+    }
+
     /// The whole question as JSON.
     pub fn to_json(&self) -> String {
         // A struct of strings, numbers and lists with string keys always is JSON.

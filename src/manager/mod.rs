@@ -269,6 +269,12 @@ impl NetworkManager {
         let seeds: Vec<Seed> = seeds.collect();
         let refused = self.ask(&mut evaluated, seeds[0])?;
         if let Some(recorded) = study.recall(&evaluated.question())? {
+            let digests = seeds
+                .iter()
+                .filter_map(|seed| self.digest(&evaluated, *seed));
+            digests.for_each(|digest| {
+                study.asks_again(digest);
+            });
             evaluated.recorded = Some(Box::new(recorded));
             evaluated.recall();
             return Ok(Place::known(evaluated));
@@ -288,10 +294,7 @@ impl NetworkManager {
                     Err(failure) => return Ok(Place::known(evaluated.failed(failure))),
                 },
                 (_, Some(asked), _) => {
-                    let asked = Evaluation {
-                        seed,
-                        ..asked.clone()
-                    };
+                    let asked = asked.with_seed(seed);
                     let digest = asked.digest();
                     let twin = needed.of.contains_key(&digest);
                     match study.outcome(&digest)? {
@@ -306,6 +309,15 @@ impl NetworkManager {
         }
         evaluated.cached = cached;
         Ok(Place { evaluated, parts })
+    }
+
+    /// The key of what `evaluated` asks from `seed`.
+    fn digest(&self, evaluated: &Evaluated, seed: Seed) -> Option<Digest> {
+        match (&self.source, &evaluated.asked, evaluated.row()) {
+            (Source::Table(table), _, Some(row)) => Some(table.answer(row, seed).ok()?.digest),
+            (_, Some(asked), _) => Some(asked.with_seed(seed).digest()),
+            _ => None,
+        }
     }
 
     /// Writes into `evaluated` what it asks first, from `seed`, or returns why it asks nothing.

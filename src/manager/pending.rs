@@ -77,6 +77,10 @@ impl Pending {
                 asked: "the next of those submitted, without that one".into(),
             });
         }
+        // Of a record that a fork has left.
+        if let Some((_, evaluated)) = self.recorded.pop_first() {
+            return Ok(evaluated);
+        }
         let answer = self.receiver.recv();
         let (ask, evaluated) = answer.map_err(|_| Error::Interrupted)?;
         self.waiting.remove(&ask);

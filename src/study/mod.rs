@@ -231,11 +231,7 @@ impl Study {
     /// # Errors
     /// [`Error::Diverged`](crate::Error::Diverged) where another question was asked there.
     pub fn recall(&mut self, question: &Question) -> Result<Option<Trial>> {
-        let recalled = self.past.recall(question)?.cloned();
-        if let (Some(_), Some(digest)) = (&recalled, question.digest) {
-            self.asked.insert(digest);
-        }
-        Ok(recalled)
+        Ok(self.past.recall(question)?.cloned())
     }
 
     /// The question whose answer came next in an earlier session.

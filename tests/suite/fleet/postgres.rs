@@ -39,7 +39,17 @@ const CHILDREN: usize = 500;
 
 #[test]
 fn each_evaluation_has_one_outcome_whatever_is_killed() {
-    let Some(server) = Server::start("") else {
+    under_faults(4);
+}
+
+#[test]
+fn each_evaluation_has_one_outcome_with_many_workers() {
+    under_faults(32);
+}
+
+/// Has children evaluated by so many workers, which are killed at random, while the server restarts twice.
+fn under_faults(count: usize) {
+    let Some(server) = Server::start("-c max_connections=300") else {
         return;
     };
     let queue = Queue::at(Place::new(), server.database());
@@ -47,7 +57,7 @@ fn each_evaluation_has_one_outcome_whatever_is_killed() {
     let asked: Vec<_> = (0..CHILDREN).map(|number| tiny(&data, number)).collect();
     let jobs = || Jobs::new(asked.clone(), data.clone(), None);
     let lease = ["--quiet", "--lease", "5"];
-    let mut workers: Vec<_> = (0..4).map(|_| queue.worker(&lease)).collect();
+    let mut workers: Vec<_> = (0..count).map(|_| queue.worker(&lease)).collect();
     let fleet = queue.fleet(0);
     let receiver = fleet.start(jobs()).unwrap();
     let (answered, over) = (AtomicUsize::new(0), AtomicBool::new(false));
@@ -57,7 +67,7 @@ fn each_evaluation_has_one_outcome_whatever_is_killed() {
             let (mut kills, mut restarts) = (0, 0);
             while !over.load(Ordering::Relaxed) {
                 thread::sleep(Duration::from_millis(500 + dice.below(1000)));
-                let killed = dice.below(4) as usize;
+                let killed = dice.below(count as u64) as usize;
                 workers[killed].kill().unwrap();
                 workers[killed].wait().unwrap();
                 workers[killed] = queue.worker(&lease);
