@@ -49,7 +49,7 @@ impl NetworkManager {
         mut evaluated: Evaluated,
         value: Option<f64>,
         reaction: Reaction,
-    ) -> Result<Trial> {
+    ) -> Result<Arc<Trial>> {
         if let Some(v) = value.filter(|v| !v.is_finite()) {
             evaluated.outcome.failure = Some(Failure {
                 kind: FailureKind::Nan,

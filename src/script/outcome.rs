@@ -13,8 +13,8 @@ use crate::study::Trial;
 pub(super) struct Outcome(Arc<Trial>);
 
 impl Outcome {
-    pub(super) fn new(trial: Trial) -> Self {
-        Self(Arc::new(trial))
+    pub(super) fn new(trial: impl Into<Arc<Trial>>) -> Self {
+        Self(trial.into())
     }
 }
 

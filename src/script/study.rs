@@ -99,7 +99,7 @@ pub(super) fn register(engine: &mut Engine) {
 /// A guard against slips: the networks of a batch are all made before the first is trained.
 const MOST_IN_BATCH: i64 = 100_000;
 
-fn outcome(trial: &Trial) -> Dynamic {
+fn outcome(trial: &Arc<Trial>) -> Dynamic {
     Dynamic::from(Outcome::new(trial.clone()))
 }
 

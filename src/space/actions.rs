@@ -26,8 +26,9 @@ pub enum Source {
 pub struct Actions {
     space: Arc<StateSpace>,
     layers: usize,
-    indices: Vec<usize>,
-    probabilities: Vec<Vec<f64>>,
+    // Shared, since a script copies its actions wherever it passes them on.
+    indices: Arc<[usize]>,
+    probabilities: Arc<[Vec<f64>]>,
     source: Source,
 }
 
@@ -44,7 +45,7 @@ impl Actions {
         Self {
             space,
             layers,
-            indices,
+            indices: indices.into(),
             probabilities,
             source: Source::Given,
         }
@@ -105,8 +106,8 @@ impl Actions {
         Self {
             space,
             layers,
-            indices,
-            probabilities,
+            indices: indices.into(),
+            probabilities: probabilities.into(),
             source: Source::Policy,
         }
     }
@@ -140,7 +141,7 @@ impl Actions {
     /// The natural logarithm of the probability of these decisions under
     /// [`probabilities`](Self::probabilities).
     pub fn log_prob(&self) -> f64 {
-        let chosen = self.probabilities.iter().zip(&self.indices);
+        let chosen = self.probabilities.iter().zip(self.indices.iter());
         chosen.map(|(p, &index)| p[index].ln()).sum()
     }
 

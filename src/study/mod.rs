@@ -57,7 +57,7 @@ pub struct Keeper {
 pub struct Study {
     name: String,
     seed: Seed,
-    trials: Vec<Trial>,
+    trials: Vec<Arc<Trial>>,
     outcomes: BTreeMap<Digest, Outcome>,
     /// The evaluations that were asked for in this session.
     asked: BTreeSet<Digest>,
@@ -148,7 +148,7 @@ impl Study {
     }
 
     /// The trials in order.
-    pub fn trials(&self) -> &[Trial] {
+    pub fn trials(&self) -> &[Arc<Trial>] {
         &self.trials
     }
 
@@ -201,13 +201,14 @@ impl Study {
     }
 
     /// The trial with the highest score; the earliest of equals.
-    pub fn best(&self) -> Option<&Trial> {
+    pub fn best(&self) -> Option<&Arc<Trial>> {
         self.best.map(|index| &self.trials[index])
     }
 
     /// The `n` best distinct networks by score, the best first; the earliest of equals.
-    pub fn top(&self, n: usize) -> Vec<&Trial> {
-        let mut ranked: Vec<&Trial> = self.trials.iter().filter(|t| t.score.is_some()).collect();
+    pub fn top(&self, n: usize) -> Vec<&Arc<Trial>> {
+        let mut ranked: Vec<&Arc<Trial>> =
+            self.trials.iter().filter(|t| t.score.is_some()).collect();
         // The sort is stable, so the earliest of equals stays first.
         ranked.sort_by(|a, b| {
             b.score
@@ -301,7 +302,7 @@ impl Study {
     /// # Errors
     /// [`Error::Io`](crate::Error::Io) or [`Error::Store`](crate::Error::Store) where it cannot be recorded;
     /// [`Error::Taken`](crate::Error::Taken); [`Error::Diverged`](crate::Error::Diverged).
-    pub fn record(&mut self, mut trial: Trial) -> Result<(Trial, bool)> {
+    pub fn record(&mut self, mut trial: Trial) -> Result<(Arc<Trial>, bool)> {
         trial.number = self.trials.len() + 1;
         trial.elapsed = self.elapsed();
         if let Some(then) = self.past.trial(&trial)? {
@@ -323,6 +324,7 @@ impl Study {
         for recorder in &mut self.recorders {
             recorder.trial(&trial)?;
         }
+        let trial = Arc::new(trial);
         self.trials.push(trial.clone());
         Ok((trial, is_best))
     }

@@ -37,7 +37,7 @@ fn evaluation(units: usize) -> Evaluation {
     }
 }
 
-fn is_best(recorded: Result<(Trial, bool)>) -> bool {
+fn is_best(recorded: Result<(Arc<Trial>, bool)>) -> bool {
     recorded.unwrap().1
 }
 
@@ -86,7 +86,8 @@ fn the_journal_gives_back_what_was_recorded() {
     let mut study = Study::in_folder("run", Seed(0), folder, Vec::new()).unwrap();
     study.record(trial(1, 1, Some(0.125))).unwrap();
     study.record(trial(2, 2, None)).unwrap();
-    assert_eq!(Journal::read(&journal).unwrap(), study.trials());
+    let trials: Vec<_> = study.trials().iter().map(|t| (**t).clone()).collect();
+    assert_eq!(Journal::read(&journal).unwrap(), trials);
     std::fs::write(&journal, "{\"number\": 1").unwrap();
     let error = Journal::read(&journal).unwrap_err().to_string();
     assert!(error.contains("record 0: expected a trial"), "{error}");
