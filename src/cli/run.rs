@@ -79,6 +79,7 @@ pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending>
     let result =
         script::compile(&engine, &sources, &path, &text).and_then(|ast| script::run(&engine, &ast));
     host.finish();
+    host.study().lock().complete()?;
     summarise(&host, &run);
     if result
         .as_ref()

@@ -313,6 +313,26 @@ impl Study {
         if let Some(keeper) = self.keeper.as_ref().filter(|k| trial.number > k.has.0) {
             keeper.tenure.append(&trial)?;
         }
+        self.add(trial)
+    }
+
+    /// Adds the trials that the store has of the study and that the script of this session did not ask for, so that
+    /// the run's folder holds them all.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) where a record cannot be written.
+    pub fn complete(&mut self) -> Result<()> {
+        let has = self.keeper.as_ref().map_or(0, |keeper| keeper.has.0);
+        while self.trials.len() < has
+            && let Some(trial) = self.past.trials().get(self.trials.len()).cloned()
+        {
+            self.add(trial)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a trial that is in the store, if there is one.
+    fn add(&mut self, trial: Trial) -> Result<(Arc<Trial>, bool)> {
         if let Some((_, journal)) = &mut self.kept {
             journal.append(&trial)?;
         }

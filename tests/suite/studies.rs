@@ -197,13 +197,19 @@ fn a_finished_study_goes_on_with_more_trials_and_refuses_other_questions() {
         refused.stderr
     );
 
+    let history = |name: &str| place.read(&format!("runs/{name}/train_history.csv"));
+    assert_eq!(
+        history("s-1").lines().count(),
+        31,
+        "what is refused changes nothing"
+    );
+
     let forked = run(
         &place,
         &other,
         &["--resume", "s", "--fork", "f", "-p", "trials=30"],
     );
     assert!(forked.succeeded().contains("study: f in nas-studies.db"));
-    let history = |name: &str| place.read(&format!("runs/{name}/train_history.csv"));
     let (parent, fork) = (history("s-1"), history("f-1"));
     let shared = parent.lines().zip(fork.lines()).take_while(|(a, b)| a == b);
     assert!(
