@@ -80,12 +80,15 @@ impl Process {
             }
         });
         let last_words = thread::spawn(move || {
-            let lines = BufReader::new(err).lines().map_while(Result::ok);
-            let lines = lines.filter(|line| !line.trim().is_empty());
-            let last = lines
-                .inspect(|line| tracing::info!("runner: {line}"))
-                .last();
-            last.unwrap_or_default()
+            let mut last = String::new();
+            for line in BufReader::new(err).lines().map_while(Result::ok) {
+                tracing::info!("runner: {line}");
+                // A backtrace may follow.
+                if !line.trim().is_empty() && !last.contains(NO_MEMORY) {
+                    last = line;
+                }
+            }
+            last
         });
         Ok(Self {
             child,

@@ -38,7 +38,10 @@ fn two_workers_share_the_jobs_of_a_search() {
         "each is trained once: {said}"
     );
     assert!(said.contains("one: 1 worker on cpu"), "{said}");
-    assert_eq!(queue.runners(), [], "a worker's processes end with it");
+    assert!(
+        queue.runners().is_empty(),
+        "a worker's processes end with it"
+    );
 }
 
 #[test]
@@ -125,7 +128,7 @@ fn a_worker_that_is_told_twice_gives_its_child_up() {
     let output = ended(worker);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(state(&queue.job(id)), JobState::Ready);
-    assert_eq!(queue.runners(), []);
+    assert!(queue.runners().is_empty());
 }
 
 #[test]
@@ -184,7 +187,9 @@ fn an_outcome_that_is_known_meanwhile_is_the_answer() {
     let workers = ["one", "two"].map(|name| queue.worker(&["--name", name]));
     let [first, second] = twins.map(|id| queue.wait_for(id, |job| job.state == JobState::Done));
     assert_eq!(second.outcome, first.outcome, "to the seconds");
-    workers.map(stop);
+    for worker in workers {
+        stop(worker);
+    }
 
     let mut again = task(&data, asked);
     again.again = true;
