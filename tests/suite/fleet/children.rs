@@ -118,6 +118,8 @@ fn a_child_ends_at_its_timeout_and_is_killed_where_it_does_not_answer() {
         (FailureKind::Timeout, "not done after 1 s")
     );
 
+    // Long enough for a heartbeat to tell of an epoch.
+    let timeout = Some(Duration::from_secs(4));
     let again = fleet
         .start(Jobs::new(asked, data.clone(), timeout))
         .unwrap();
@@ -128,7 +130,7 @@ fn a_child_ends_at_its_timeout_and_is_killed_where_it_does_not_answer() {
     let ended: Vec<_> = again.into_iter().collect();
     let (kind, message) = failure(&ended[0].trained);
     assert_eq!(kind, FailureKind::Timeout);
-    assert_eq!(message, "no answer after 1 s; its process was killed");
+    assert_eq!(message, "no answer after 4 s; its process was killed");
     assert!(!queue.runners().contains(&runner));
     let next = evaluate(&fleet, Jobs::new(vec![quick(&data, 2)], data, timeout));
     assert!(next[0].as_ref().unwrap().outcome.failure.is_none());
