@@ -114,15 +114,28 @@ impl Server {
         String::from_utf8(answer.stdout).unwrap().trim_end().into()
     }
 
-    /// Ends all connections at once, as a server does that crashes, and starts again.
+    /// Sends a signal, such as `STOP`, to the server's processes `pids`, which are separated by space.
+    pub fn signal(&self, signal: &str, pids: &str) {
+        let mut kill = unprivileged("kill");
+        let sent = kill.arg(format!("-{signal}")).args(pids.split_whitespace());
+        assert!(sent.status().unwrap().success(), "{signal} {pids}");
+    }
+
+    /// Restarts the server as an administrator does: all connections are ended, nothing is lost.
     pub fn restart(&self) {
         self.stop();
         self.run();
     }
 
-    /// Ends all connections at once. The data stay for [`run`](Self::run).
-    pub fn stop(&self) {
+    /// Has the server crash and recover: what was not on the disk yet is lost.
+    pub fn crash(&self) {
         self.control(&["-m", "immediate", "-w", "stop"]);
+        self.run();
+    }
+
+    /// Ends all connections. The data stay for [`run`](Self::run).
+    pub fn stop(&self) {
+        self.control(&["-m", "fast", "-w", "stop"]);
     }
 
     /// Starts the server again.

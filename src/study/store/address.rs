@@ -102,8 +102,7 @@ impl FromStr for Address {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let server = |scheme: &&str| text.starts_with(scheme);
-        if ["postgres://", "postgresql://"].iter().any(|s| server(&s)) {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(Self(Place::Server(text.into())));
         }
         let path = text.strip_prefix("sqlite:").unwrap_or(text);

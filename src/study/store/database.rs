@@ -93,7 +93,12 @@ impl Database {
     }
 
     /// Carries out `work`, and again from its start as long as the database is gone or busy. Work that writes
-    /// must bear being repeated after its answer was lost.
+    /// must bear being repeated after its answer was lost, and that a crash of the server undoes it: that is for
+    /// leases, which come to nothing anyway.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a closure is written in its place"
+    )]
     pub(super) fn call<T>(
         &self,
         work: impl AsyncFn(&mut AnyConnection) -> Result<T, Refusal>,
@@ -131,7 +136,12 @@ impl Database {
         })
     }
 
-    /// Carries out `work` in one transaction; as [`call`](Self::call).
+    /// Carries out `work` in one transaction, so that a crash of the server leaves all of it, or nothing where
+    /// the answer is not there yet; otherwise as [`call`](Self::call).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a closure is written in its place"
+    )]
     pub(super) fn transact<T>(
         &self,
         work: impl AsyncFn(&mut AnyConnection) -> Result<T, Refusal>,

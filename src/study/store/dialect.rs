@@ -62,24 +62,25 @@ impl Dialect {
         sqlx::query_as(AssertSqlSafe(self.text(text)))
     }
 
-    /// Begins a transaction that writes. SQLite takes its lock at once: one that is taken after reading cannot
-    /// be waited for.
+    /// Begins a transaction that writes, and is on the server's disk when it is committed. SQLite takes its
+    /// lock at once: one that is taken after reading cannot be waited for.
     pub(super) fn begin(self) -> &'static str {
         match self {
             Self::Sqlite => "begin immediate",
-            Self::Postgres => "begin",
+            Self::Postgres => "begin; set local synchronous_commit to default",
         }
     }
 
     /// What each new connection is told. A server is to notice soon that the other side is gone, so that locks
-    /// do not outlive their holder's machine.
+    /// do not outlive their holder's machine. What is written outside of a transaction does not wait for the
+    /// disk; so does all of SQLite, where a power cut may take the last writes, but not the crash of a process.
     pub(super) fn settings(self) -> &'static str {
         match self {
             Self::Sqlite => {
                 "pragma busy_timeout = 10000; pragma synchronous = normal; pragma foreign_keys = on"
             }
             Self::Postgres => {
-                "set idle_in_transaction_session_timeout = '30s'; set tcp_keepalives_idle = 20; \
+                "set synchronous_commit = off; set idle_in_transaction_session_timeout = '30s'; set tcp_keepalives_idle = 20; \
                  set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3; \
                  set tcp_user_timeout = '60s'"
             }

@@ -264,7 +264,9 @@ pub struct Job {
 /// A queue of jobs under leases, shared by any number of coordinators and workers. Time is the store's.
 ///
 /// A call waits out a database that restarts or cannot be reached, and is then carried out once; what the
-/// database refuses for good is an error at once.
+/// database refuses for good is an error at once. A crash of the database may undo the claims and heartbeats of
+/// its last second, so that a job is handed out once more; jobs, outcomes and all else that was answered stay.
+/// Whoever waits for jobs, or for their end, must [`reap`](Self::reap) now and then: nobody else does.
 pub trait JobQueue: Send + Sync {
     /// Adds jobs and returns their keys, in the same order.
     ///

@@ -31,7 +31,7 @@ pub(super) fn known(database: &Database, digest: &Digest) -> Result<Option<Known
 
 pub(super) fn keep(database: &Database, paid: &Paid) -> Result<()> {
     let text = json(database, paid.outcome)?;
-    database.call(async |connection| {
+    database.transact(async |connection| {
         add(database.dialect, connection, paid, &text).await?;
         Ok(())
     })

@@ -185,7 +185,7 @@ impl JobQueue for SqlStore {
                       state = case when state = 'ready' then 'cancelled' else state end \
                       where id in {ids} and state in ('ready', 'running')";
         let keys = json(&self.database, &jobs)?;
-        self.database.call(async |connection| {
+        self.database.transact(async |connection| {
             let cancel = self.database.dialect.sql(cancel).bind(keys.as_str());
             cancel.execute(connection).await?;
             Ok(())
@@ -261,7 +261,7 @@ impl SqlStore {
         );
         let before = "select id from jobs where id = $1 and attempts = $2 and state <> 'running' and error = $3";
         let repeated = Cell::new(false);
-        let settled = self.database.call(async |connection| {
+        let settled = self.database.transact(async |connection| {
             let again = repeated.replace(true);
             let settle = dialect.sql(&settle).bind(claim.id);
             let settle = settle.bind(i64::from(claim.attempt)).bind(error).bind(wait);

@@ -19,7 +19,7 @@ impl StudyStore for SqlStore {
         let add = "insert into studies (name, script, seed, parent, about, created, term, holder, ticket) \
                    values ($1, $2, $3, $4, $5, {now}, 0, '', $6) on conflict (name) do nothing";
         let made = "select id from studies where ticket = $1";
-        let made = self.database.call(async |connection| {
+        let made = self.database.transact(async |connection| {
             dialect
                 .sql(add)
                 .bind(about.name.as_str())
@@ -69,7 +69,7 @@ impl StudyStore for SqlStore {
         };
         let take = "update studies set term = term + 1, holder = $2 where id = $1 returning term, \
                     (select coalesce(max(number), 0) from facts where study = $1)";
-        let (term, facts) = self.database.call(async |connection| {
+        let (term, facts) = self.database.transact(async |connection| {
             let take = dialect.rows::<(i64, i64)>(take);
             Ok(take.bind(study).bind(us()).fetch_one(connection).await?)
         })?;

@@ -26,6 +26,10 @@ pub(super) struct SqlTenure {
 
 impl SqlTenure {
     /// Carries out `work` in a transaction during which nobody can take the study.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a closure is written in its place"
+    )]
     fn write<T>(&self, work: impl AsyncFn(&mut AnyConnection) -> Result<T, Refusal>) -> Result<T> {
         let fence = "select term from studies where id = $1 and term = $2 {lock}";
         self.database.transact(async |connection| {

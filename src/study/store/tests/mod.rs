@@ -35,32 +35,36 @@ macro_rules! contract {
         }
     };
 }
-pub(self) use contract;
+use contract;
 
 /// A fresh database.
 pub(super) struct Place {
-    pub(super) address: Address,
+    /// As a user would type it.
+    text: String,
+    address: Address,
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Place {
     fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self {
-            address: Address::file(folder.path().join("studies of mine #1.db")),
-            _folder: Some(folder),
-        }
+        let path = folder.path().join("studies of mine #1.db");
+        Self::at(path.to_str().unwrap().into(), Some(folder))
     }
 
     /// In the one server of this process; `None` where there is none.
     fn postgres() -> Option<Self> {
         static SERVER: OnceLock<Option<server::Server>> = OnceLock::new();
         let server = SERVER.get_or_init(|| server::Server::start("-c fsync=off"));
-        let url = server.as_ref()?.database();
-        Some(Self {
-            address: url.parse().unwrap(),
-            _folder: None,
-        })
+        Some(Self::at(server.as_ref()?.database(), None))
+    }
+
+    fn at(text: String, folder: Option<tempfile::TempDir>) -> Self {
+        Self {
+            address: text.parse().unwrap(),
+            text,
+            _folder: folder,
+        }
     }
 
     fn open(&self) -> Arc<dyn StudyStore> {
@@ -127,7 +131,7 @@ fn trial(number: usize, score: Option<f64>) -> Trial {
         actions: None,
         reward: score.unwrap_or(-0.1),
         score,
-        cached: number % 2 == 0,
+        cached: number.is_multiple_of(2),
         digest: Some(digest(number)),
         evaluation: None,
         outcome: score.map_or_else(failed, outcome),

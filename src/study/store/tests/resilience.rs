@@ -1,6 +1,6 @@
 //! What a store outlives: a server that restarts or is not there, connections that are cut.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{scope, sleep};
 
 use super::server::Server;
@@ -19,83 +19,96 @@ fn refused(url: &str) -> String {
     error.to_string()
 }
 
-/// 60 jobs and a study of 60 trials, while the server is restarted and its connections are cut again and again.
-#[test]
-fn restarts_lose_nothing_and_double_nothing() {
-    let Some(server) = Server::start("") else {
-        return;
-    };
+const JOBS: usize = 60;
+
+/// Works off jobs and records a study, while the server goes down by `down` and comes back, and its connections
+/// are cut, again and again. Returns how often a worker was told that its job is no longer its own.
+fn work_through(server: &Server, down: fn(&Server)) -> usize {
     let url = server.database();
     let store = open(&address(&url)).unwrap();
-    let jobs: Vec<NewJob> = (0..60)
-        .map(|number| NewJob {
-            digest: digest(number),
-            payload: number.to_string(),
-            study: None,
-            attempts: 1,
-        })
-        .collect();
-    let done = AtomicBool::new(false);
-    let tenure = scope(|scope| {
+    let (lost, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let study = scope(|scope| {
         let recorder = scope.spawn(|| {
             let tenure = store.create(&about("digits")).unwrap();
-            for number in 1..=60 {
+            for number in 1..=JOBS {
                 tenure.append(&trial(number, Some(0.5))).unwrap();
-                sleep(Duration::from_millis(50));
+                sleep(Duration::from_millis(40));
             }
-            tenure
+            tenure.study()
         });
-        let mut workers = vec![scope.spawn(|| {
-            let keys: Vec<i64> = jobs
-                .iter()
-                .map(|job| store.enqueue(std::slice::from_ref(job)).unwrap()[0])
-                .collect();
-            let all_done = || {
-                let jobs = store.jobs(&keys).unwrap();
-                jobs.iter().all(|job| job.state == JobState::Done)
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let store = open(&address(&url)).unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    if !work(&*store) {
+                        lost.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            let enqueue = |number| {
+                let job = NewJob {
+                    digest: digest(number),
+                    payload: number.to_string(),
+                    study: None,
+                    attempts: 3,
+                };
+                store.enqueue(&[job]).unwrap()[0]
             };
-            while !all_done() {
+            let keys: Vec<i64> = (0..JOBS).map(enqueue).collect();
+            let unfinished = |job: &Job| job.state != JobState::Done;
+            while store.jobs(&keys).unwrap().iter().any(unfinished) {
                 store.wait(Duration::from_millis(200));
             }
             done.store(true, Ordering::Relaxed);
-        })];
-        for _ in 0..2 {
-            let (url, done) = (&url, &done);
-            workers.push(scope.spawn(move || {
-                let store = open(&address(url)).unwrap();
-                while !done.load(Ordering::Relaxed) {
-                    let Some(claim) = store.claim("worker", LEASE).unwrap() else {
-                        store.wait(Duration::from_millis(200));
-                        continue;
-                    };
-                    sleep(Duration::from_millis(20));
-                    assert_eq!(store.beat(&claim, LEASE, None).unwrap(), Beat::Held);
-                    let finished = store.finish(&claim, "{}", &outcome(0.5), None);
-                    assert!(finished.unwrap(), "no lease ran out");
-                }
-            }));
-        }
+        });
         let cut = "select pg_terminate_backend(pid) from pg_stat_activity \
                    where pid <> pg_backend_pid() and datname is not null";
         for _ in 0..3 {
             sleep(Duration::from_millis(400));
-            server.restart();
+            down(server);
             for _ in 0..10 {
                 sleep(Duration::from_millis(40));
                 server.sql(&server.url("postgres"), cut);
             }
         }
-        for worker in workers {
-            worker.join().unwrap();
-        }
         recorder.join().unwrap()
     });
-    // Exactly one row for each, each started once.
-    let counts = "select count(*), count(distinct digest), max(attempts), min(state) from jobs";
-    assert_eq!(server.sql(&url, counts), "60|60|1|done");
-    assert_eq!(server.sql(&url, "select count(*) from evaluations"), "60");
-    let trials = store.trials(tenure.study()).unwrap();
-    assert!(trials.iter().map(|trial| trial.number).eq(1..=60));
+    // Exactly one of each.
+    let jobs = "select count(*), count(distinct digest), min(state), max(state) from jobs";
+    assert_eq!(server.sql(&url, jobs), format!("{JOBS}|{JOBS}|done|done"));
+    let kept = server.sql(&url, "select count(*) from evaluations");
+    assert_eq!(kept, JOBS.to_string());
+    let trials = store.trials(study).unwrap();
+    assert!(trials.iter().map(|trial| trial.number).eq(1..=JOBS));
+    lost.into_inner()
+}
+
+/// Takes a job, if there is one, and finishes it. `false`: it was lost meanwhile.
+fn work(store: &dyn StudyStore) -> bool {
+    let Some(claim) = store.claim("worker", LEASE).unwrap() else {
+        store.wait(Duration::from_millis(200));
+        return true;
+    };
+    sleep(Duration::from_millis(20));
+    store.beat(&claim, LEASE, None).unwrap() == Beat::Held
+        && store.finish(&claim, "{}", &outcome(0.5), None).unwrap()
+}
+
+#[test]
+fn restarts_lose_nothing_and_double_nothing() {
+    if let Some(server) = Server::start("") {
+        assert_eq!(work_through(&server, Server::restart), 0);
+    }
+}
+
+#[test]
+fn a_crash_costs_at_most_the_last_leases() {
+    if let Some(server) = Server::start("") {
+        let lost = work_through(&server, Server::crash);
+        assert!(lost <= 3 * 2, "each worker one at each crash, not {lost}");
+    }
 }
 
 #[test]
@@ -120,6 +133,25 @@ fn the_lock_of_a_study_is_taken_again_after_a_restart() {
     next.append(&trial(2, Some(0.5))).unwrap();
     let late = tenure.append(&trial(2, Some(0.5))).unwrap_err();
     assert_eq!(late.kind(), "taken");
+}
+
+#[test]
+fn a_connection_that_keeps_silent_is_given_up() {
+    let Some(server) = Server::start("") else {
+        return;
+    };
+    let url = server.database();
+    let store = open(&address(&url)).unwrap();
+    assert_eq!(store.studies().unwrap(), []);
+    let sessions = "select pid from pg_stat_activity where application_name <> 'psql' \
+                    and datname = current_database()";
+    let silent = server.sql(&url, sessions);
+    assert!(!silent.is_empty(), "the pool keeps its connection");
+    server.signal("STOP", &silent);
+    let tenure = store.create(&about("digits")).unwrap();
+    tenure.append(&trial(1, Some(0.5))).unwrap();
+    assert_eq!(store.trials(tenure.study()).unwrap().len(), 1);
+    server.signal("CONT", &silent);
 }
 
 #[test]

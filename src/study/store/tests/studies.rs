@@ -1,5 +1,8 @@
 //! Studies, their trials, and who may add to them.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
 use super::*;
 
 contract!(
@@ -8,6 +11,7 @@ contract!(
     a_name_is_given_once,
     trials_follow_one_another,
     one_process_at_a_time_adds_to_a_study,
+    a_killed_process_leaves_its_study_free,
     whoever_was_overtaken_is_refused,
     facts_come_back_in_order,
     a_snapshot_takes_the_place_of_the_one_before,
@@ -89,6 +93,48 @@ fn one_process_at_a_time_adds_to_a_study(place: &Place) {
     next.append(&trial(2, Some(0.6))).unwrap();
     assert_eq!(store.trials(study).unwrap().len(), 2);
     assert_eq!(store.take(study + 100).err().unwrap().kind(), "store");
+}
+
+/// Where the process that is to be killed finds its store.
+const DOOMED: &str = "NAS_SCRIPT_TEST_DOOMED";
+
+fn a_killed_process_leaves_its_study_free(place: &Place) {
+    let mut doomed = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--nocapture", "--exact"])
+        .arg("study::store::tests::studies::a_process_to_be_killed")
+        .env(DOOMED, &place.text)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(doomed.stdout.take().unwrap()).lines();
+    let mut said = said.map(Result::unwrap);
+    assert!(said.any(|line| line == "recorded"), "it ended too early");
+    let store = place.open();
+    let study = store.find("digits").unwrap().unwrap().id;
+    let busy = store.take(study).err().unwrap();
+    assert_eq!(busy.kind(), "busy");
+    let holder = format!("process {} on", doomed.id());
+    assert!(busy.to_string().contains(&holder), "{busy}");
+    doomed.kill().unwrap();
+    doomed.wait().unwrap();
+    let tenure = store.take(study).unwrap();
+    tenure.append(&trial(2, None)).unwrap();
+    let trials = [trial(1, Some(0.5)), trial(2, None)];
+    assert_eq!(store.trials(study).unwrap(), trials);
+}
+
+#[test]
+#[ignore = "run by a_killed_process_leaves_its_study_free"]
+fn a_process_to_be_killed() {
+    let address = std::env::var(DOOMED).unwrap().parse().unwrap();
+    let store = open(&address).unwrap();
+    let tenure = store.create(&about("digits")).unwrap();
+    tenure.append(&trial(1, Some(0.5))).unwrap();
+    println!("\nrecorded");
+    std::io::stdout().flush().unwrap();
+    loop {
+        std::thread::park();
+    }
 }
 
 fn whoever_was_overtaken_is_refused(place: &Place) {
