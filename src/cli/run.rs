@@ -79,7 +79,7 @@ pub(super) fn script(path: &Path, args: RunArgs) -> Result<(), Ending> {
                     memory: args.memory.or_else(fleet::default_memory),
                     program: None,
                     lease: Duration::from_secs_f64(args.lease),
-                    warn: Arc::new(|line| warn(line)),
+                    warn: Arc::new(warn),
                 },
             })?)
         }

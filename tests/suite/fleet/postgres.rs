@@ -17,7 +17,7 @@ fn tiny(data: &Dataset, number: usize) -> Evaluation {
     let x = Node::input(&[1, 8, 8]).unwrap();
     Evaluation {
         seed: Seed(number as u64),
-        ..ask(data, ended_by_dense(x, 10), 1)
+        ..ask(data, ended_by_dense(&x, 10), 1)
     }
 }
 
