@@ -80,15 +80,15 @@ impl Process {
             }
         });
         let last_words = thread::spawn(move || {
-            let lines = BufReader::new(err).lines().map_while(Result::ok);
-            let lines = lines.filter(|line| !line.trim().is_empty());
-            let lines = lines.inspect(|line| tracing::info!("runner: {line}"));
-            // A trace may follow what an allocation said.
-            let last = |last: String, line: String| match last.contains(NO_MEMORY) {
-                true => last,
-                false => line,
-            };
-            lines.fold(String::new(), last)
+            let mut last = String::new();
+            for line in BufReader::new(err).lines().map_while(Result::ok) {
+                tracing::info!("runner: {line}");
+                // A backtrace may follow.
+                if !line.trim().is_empty() && !last.contains(NO_MEMORY) {
+                    last = line;
+                }
+            }
+            last
         });
         Ok(Self {
             child,

@@ -113,7 +113,7 @@ impl Runner {
                     ..Jobs::new(vec![asked.clone()], data, task.deadline())
                 };
                 let ended = executor.start(jobs)?.into_iter().last();
-                Ok(ended.map(|ended| ended.trained).transpose()?)
+                ended.map(|ended| ended.trained).transpose()
             });
             tell(&match trained {
                 Ok(Some(trained)) => Event::Ended(trained.outcome),

@@ -149,7 +149,7 @@ impl Worker {
         if !task.again
             && let Some(known) = self.store.known(&claim.digest)?
         {
-            self.finish(claim, &task, &known.outcome, known.weights)?;
+            self.finish(claim, &task, &known.outcome, known.weights.as_deref())?;
             return Ok(true);
         }
         let ready = match process.take() {
@@ -172,7 +172,7 @@ impl Worker {
             (Beat::Lost, _) => self.late(claim),
             (_, Ending::Outcome(outcome)) => {
                 let weights = self.weights(&task, &outcome);
-                self.finish(claim, &task, &outcome, weights)?;
+                self.finish(claim, &task, &outcome, weights.as_deref())?;
             }
             (_, Ending::Stopped) => {
                 self.store.give_up(claim)?;
@@ -255,12 +255,10 @@ impl Worker {
         claim: &Claim,
         task: &Task,
         outcome: &Outcome,
-        weights: Option<String>,
+        weights: Option<&str>,
     ) -> Result<()> {
         let question = task.evaluation.to_json();
-        let written = self
-            .store
-            .finish(claim, &question, outcome, weights.as_deref())?;
+        let written = self.store.finish(claim, &question, outcome, weights)?;
         if !written {
             self.late(claim);
             return Ok(());

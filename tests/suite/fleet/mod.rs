@@ -225,10 +225,10 @@ fn convolution(filters: usize) -> Network {
     let x = Node::input(&[1, 8, 8]).unwrap();
     let options = Conv2dOptions::default();
     let x = x.conv2d(filters, [3, 3], &options).unwrap();
-    ended_by_dense(x, 10)
+    ended_by_dense(&x, 10)
 }
 
-fn ended_by_dense(x: Node, units: usize) -> Network {
+fn ended_by_dense(x: &Node, units: usize) -> Network {
     let x = x.flatten().unwrap();
     let x = x.dense(units, &DenseOptions::default()).unwrap();
     Network::from_output(&x).unwrap()
@@ -248,7 +248,7 @@ fn endless(data: &Dataset) -> Evaluation {
 fn huge(data: &Dataset) -> Evaluation {
     let x = Node::input(&[1, 8, 8]).unwrap().flatten().unwrap();
     let x = x.dense(20_000_000, &DenseOptions::default()).unwrap();
-    ask(data, ended_by_dense(x, 10), 1)
+    ask(data, ended_by_dense(&x, 10), 1)
 }
 
 /// What came of each of `asked`, in their order.

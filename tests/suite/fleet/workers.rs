@@ -38,9 +38,8 @@ fn two_workers_share_the_jobs_of_a_search() {
         "each is trained once: {said}"
     );
     assert!(said.contains("one: 1 worker on cpu"), "{said}");
-    assert_eq!(
-        queue.runners(),
-        [0u32; 0],
+    assert!(
+        queue.runners().is_empty(),
         "a worker's processes end with it"
     );
 }
@@ -103,9 +102,9 @@ fn what_a_worker_cannot_answer_rightly_it_refuses_with_the_reason() {
 fn a_worker_that_is_told_to_stop_ends_its_child_first() {
     let (queue, data) = (Queue::new(), digits());
     let worker = queue.worker(&[]);
-    let long = queue.enqueue(&task(&data, ask(&data, convolution(16), 60)));
+    let long = queue.enqueue(&task(&data, ask(&data, convolution(16), 300)));
     let next = queue.enqueue(&task(&data, quick(&data, 2)));
-    queue.wait_for(long, |job| job.state == JobState::Running);
+    queue.wait_for(long, |job| job.progress.is_some());
     // Slurm tells every process.
     queue
         .runners()
@@ -114,7 +113,7 @@ fn a_worker_that_is_told_to_stop_ends_its_child_first() {
     stop(worker);
     let job = queue.job(long);
     assert_eq!(job.state, JobState::Done);
-    assert_eq!(job.outcome.unwrap().history.len(), 60);
+    assert_eq!(job.outcome.unwrap().history.len(), 300);
     assert_eq!(state(&queue.job(next)), JobState::Ready);
 }
 
@@ -129,7 +128,7 @@ fn a_worker_that_is_told_twice_gives_its_child_up() {
     let output = ended(worker);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(state(&queue.job(id)), JobState::Ready);
-    assert_eq!(queue.runners(), [0u32; 0]);
+    assert!(queue.runners().is_empty());
 }
 
 #[test]
