@@ -103,7 +103,7 @@ pub(super) fn executor(
         memory: args.workers.memory(),
         program: None,
         lease: args.workers.lease()?,
-        warn: Arc::new(|line| warn(line)),
+        warn: Arc::new(warn),
     };
     Ok(Arc::new(Fleet::new(fleet::Setup {
         study,

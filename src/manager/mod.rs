@@ -177,7 +177,7 @@ impl NetworkManager {
         self.start(places, needed)
     }
 
-    /// Asks for `candidate` without waiting; [`next`](Self::next) gives its answer. Returns how many answers are
+    /// Asks for `candidate` without waiting; [`fetch`](Self::fetch) gives its answer. Returns how many answers are
     /// to be fetched.
     ///
     /// # Errors
@@ -200,7 +200,7 @@ impl NetworkManager {
     ///
     /// # Errors
     /// As [`evaluate`](Self::evaluate); [`Error::Interrupted`].
-    pub fn next(&mut self) -> Result<Option<Evaluated>> {
+    pub fn fetch(&mut self) -> Result<Option<Evaluated>> {
         if self.pending.is_empty() {
             return Ok(None);
         }
@@ -247,7 +247,7 @@ impl NetworkManager {
             evaluated.outcome.failure = Some(failure);
             return Ok(evaluated);
         }
-        let trained = self.train(asked.clone(), self.timeout(), false)?;
+        let trained = self.train(asked, self.timeout(), false)?;
         evaluated.outcome = trained.outcome;
         evaluated.weights = trained.weights;
         Ok(evaluated)
@@ -403,7 +403,7 @@ impl NetworkManager {
     }
 
     /// Trains what `asked` asks for: `again`, where its outcome may be known and the weights are wanted.
-    fn train(&self, asked: Evaluation, timeout: Option<Duration>, again: bool) -> Result<Trained> {
+    fn train(&self, asked: &Evaluation, timeout: Option<Duration>, again: bool) -> Result<Trained> {
         let training = self.training()?;
         let jobs = Jobs {
             again,
@@ -414,7 +414,7 @@ impl NetworkManager {
         };
         let trained = ended.trained?;
         let mut study = self.study.lock();
-        study.keep(&asked, &trained.outcome, ended.left)?;
+        study.keep(asked, &trained.outcome, ended.left)?;
         Ok(trained)
     }
 }

@@ -91,7 +91,7 @@ impl NetworkManager {
             // What was recorded in an earlier session is not paid for again, unless it is asked for.
             None if self.study.lock().replayed(trial.number) => None,
             // An outcome that was known already may have come without weights.
-            None => self.train(asked.clone(), None, true)?.weights,
+            None => self.train(asked, None, true)?.weights,
         };
         let Some(weights) = weights else {
             return Ok(());
@@ -143,7 +143,7 @@ impl NetworkManager {
         if let Some(weights) = filed.and_then(|files| files.weights(&asked)) {
             return Ok(weights);
         }
-        let trained = self.train(asked, None, true)?;
+        let trained = self.train(&asked, None, true)?;
         match (trained.weights, trained.outcome.failure) {
             (Some(weights), None) => Ok(weights),
             (_, failure) => {

@@ -266,7 +266,7 @@ fn a_child_is_the_same_to_the_last_bit_on_any_number_of_threads() {
             .training()
             .unwrap()
             .question(&broad(), None, Seed(0));
-        let trained = manager.train(asked, None, false).unwrap();
+        let trained = manager.train(&asked, None, false).unwrap();
         let history = trained.outcome.history.into_iter();
         let history = history.map(|epoch| Epoch {
             seconds: 0.0,

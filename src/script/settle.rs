@@ -111,7 +111,7 @@ impl Manager {
     /// The next outcome of those submitted; `()` where none is left.
     pub(super) fn fetch(&self, ctx: &NativeCallContext) -> Scripted<Dynamic> {
         let host = Host::of(ctx)?;
-        let evaluated = self.0.manager.lock().next().map_err(raise)?;
+        let evaluated = self.0.manager.lock().fetch().map_err(raise)?;
         match evaluated {
             Some(evaluated) => Ok(Dynamic::from(self.settle(ctx, &host, evaluated)?)),
             None => Ok(Dynamic::UNIT),
