@@ -33,7 +33,7 @@ const MIGRATIONS: [(&str, &str); 2] = [
 /// runtime.
 ///
 /// # Errors
-/// [`Error::Store`] for a file that cannot be opened or is no database, a server that is not there or does not
+/// [`Error::Store`](crate::Error::Store) for a file that cannot be opened or is no database, a server that is not there or does not
 /// let the user in, and for a schema that is newer than this program.
 pub fn open(address: &Address) -> Result<Arc<dyn StudyStore>> {
     Ok(Arc::new(open_sql(address)?))
