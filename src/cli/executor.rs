@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::RunArgs;
 use super::store::Opened;
 use crate::data::DataPaths;
-use crate::device::{Compute, Selector};
+use crate::device::{self, Compute, Selector};
 use crate::error::{Error, Result};
 use crate::fleet::{self, Fleet, Local};
 use crate::manager::{Crew, Executor, InProcess, Workers};
@@ -51,6 +51,15 @@ impl WorkerArgs {
         vec![compute.selector; workers]
     }
 
+    /// Checks that the devices are there and the lease is one.
+    pub fn check(&self) -> Result<()> {
+        self.devices
+            .iter()
+            .try_for_each(|selector| device::open(*selector).map(drop))?;
+        self.lease().map(drop)
+    }
+
+    /// The memory that a child may take, in bytes; `None`: all.
     pub fn memory(&self) -> Option<u64> {
         self.memory.or_else(fleet::default_memory)
     }

@@ -10,6 +10,7 @@ mod replay;
 mod run;
 mod session;
 mod store;
+mod studies;
 mod worker;
 
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ enum Command {
     Data(data::Command),
     /// Write a network that a run found as ONNX, safetensors, a Burn crate or a diagram.
     Export(export::Arguments),
+    /// List the studies of a store.
+    Studies(store::StoreArgs),
     /// Give the trials of a study another reward, and train its controller anew on them; trains no network.
     Replay(replay::Arguments),
     /// Train networks for the searches of a store, until Ctrl-C or SIGTERM.
@@ -178,6 +181,7 @@ fn dispatch(cli: Cli) -> Result<(), Ending> {
         }
         (Some(Command::Data(command)), _) => Ok(data::run(command)?),
         (Some(Command::Export(arguments)), _) => Ok(export::run(&arguments)?),
+        (Some(Command::Studies(store)), _) => Ok(studies::list(&store)?),
         (Some(Command::Replay(arguments)), _) => replay::run(&arguments),
         (Some(Command::Worker(arguments)), _) => Ok(worker::work(arguments)?),
         (Some(Command::Runner(arguments)), _) => Ok(worker::runner(arguments)?),

@@ -21,6 +21,8 @@ pub(super) const RUNS: &str = "runs";
 
 /// Runs the script at `path`, else the one that the resumed study was started with.
 pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending> {
+    args.workers.check()?;
+    args.budget().validate()?;
     let opened = args.store.open()?;
     let earlier = session::earlier(opened.as_ref(), &args)?;
     let recorded = || {

@@ -68,6 +68,7 @@ pub(super) fn runner(arguments: RunnerArguments) -> Result<()> {
 
 /// Works until it is told to stop.
 pub(super) fn work(arguments: Arguments) -> Result<()> {
+    arguments.workers.check()?;
     let lease = arguments.workers.lease()?;
     let Opened {
         store,

@@ -58,8 +58,10 @@ mod managers {
     /// Options of the reward: `acc_beta` (0.8), `clip_rewards` (false), `failure_reward` (the lowest reward),
     /// `timeout` (seconds a child; none). A network beyond `max_params`, `max_macs` (one image) or
     /// `max_memory` (bytes, as `net.memory`, at this batch size and optimizer) is a failed outcome
-    /// of the kind "limit", and is not trained. With `checkpoints` (false) each child leaves a
-    /// checkpoint in the run's folder, so that more epochs of it go on from there: see `evaluate`.
+    /// of the kind "limit", and is not trained. `repeats` (1) trains each network from several seeds.
+    /// `median_stop` (false) ends a child whose best accuracy is below the median of the trials before it.
+    /// With `checkpoints` (true where the study is stored) each child leaves a checkpoint, so that more epochs
+    /// of it go on from there: see `evaluate`.
     ///
     /// ```rhai
     /// let manager = NetworkManager(dataset("digits"), #{ epochs: 3, batch_size: 64 });
@@ -220,7 +222,8 @@ mod managers {
         evaluate_with(ctx, manager, networks, Map::new())
     }
 
-    /// Evaluates networks over so many `epochs`, instead of the manager's. Where the manager keeps
+    /// Evaluates networks over so many `epochs`, or from so many seeds (`repeats`), instead of the manager's: the
+    /// accuracy of several seeds is their mean, with its `interval`. Where the manager keeps
     /// checkpoints, a child that had fewer epochs goes on from where it was: only the rest is trained, and
     /// the outcome is that of all epochs in one go, to the last bit on a CPU. Its history begins with the
     /// earlier epochs; its seconds are those of the rest. A cosine schedule and a linear drop path depend

@@ -221,6 +221,12 @@ fn a_finished_study_goes_on_with_more_trials_and_refuses_other_questions() {
     let alone = straight.read("runs/f-1/train_history.csv");
     assert_eq!(fork, alone, "a fork is what its script alone comes to");
 
+    let listed = place.run(&["studies"]);
+    let listed: Vec<&str> = listed.succeeded().lines().collect();
+    assert_eq!(listed.len(), 2);
+    assert!(listed[0].starts_with("s  search.rhai") && listed[0].contains("30 trials  best "));
+    assert!(listed[1].ends_with("fork of s"), "{listed:?}");
+
     let unknown = run(&place, TABLE, &["--resume", "t"]);
     assert_eq!(unknown.code, Some(2));
     assert!(
@@ -344,4 +350,66 @@ fn another_reward_is_replayed_without_training() {
         "{}",
         none.stderr
     );
+}
+
+#[test]
+fn failures_are_tried_again_penalised_or_skipped_and_replayed() {
+    let script = r#"
+        let data = dataset("digits", #{ train: 200, validation: 100 });
+        let net = input([1, 8, 8]).conv2d(8, 3).relu().flatten().dense(10);
+        let most = (net.memory(8) + net.memory(128)) / 2;
+        let small = NetworkManager(data, #{ epochs: 1, max_memory: most });
+        small.on_failure(|f| if f.kind == "limit" { #{ retry: true, batch_size: 8 } });
+        let o = small.evaluate(net);
+        print(`${o.failure == ()} ${o.attempts} ${o.history.len}`);
+
+        let wild = NetworkManager(data, #{ epochs: 1, learning_rate: 1e30, optimizer: "sgd" });
+        wild.on_failure(|f| if f.attempt < 3 { "retry" } else { -0.5 });
+        let o = wild.evaluate(net);
+        print(`${o.failure.kind} ${o.attempts} ${o.reward} ${o.skipped}`);
+        wild.on_failure(|f| "skip");
+        let o = wild.evaluate(net);
+        print(`${o.failure.kind} ${o.attempts} ${o.reward == ()} ${o.skipped}`);
+    "#;
+    let place = Place::new();
+    let ran = run(&place, script, &["--study", "s", "--out", "run"]);
+    let lines: Vec<_> = ran.succeeded().lines().take(3).collect();
+    assert_eq!(lines, ["true 2 1", "nan 3 -0.5 false", "nan 1 true true"]);
+    let first = trials(&place);
+    let attempts = first[1]["attempts"].as_array().unwrap();
+    assert_ne!(attempts[0]["digest"], attempts[1]["digest"], "another seed");
+    let again = run(&place, script, &["--resume", "s"]);
+    assert_eq!(again.succeeded(), ran.stdout);
+    assert_eq!(
+        trials(&place),
+        first,
+        "seconds and all: nothing is trained again"
+    );
+}
+
+#[test]
+fn children_without_hope_end_early() {
+    let script = r#"
+        let data = dataset("digits", #{ train: 400, validation: 200 });
+        let patient = NetworkManager(data, #{ epochs: 30, patience: 2, learning_rate: 1e-9 });
+        let o = patient.evaluate(input([1, 8, 8]).conv2d(4, 3).flatten().dense(10));
+        print(`${o.stopped} ${o.history.len < 30} ${o.accuracy >= 0.0}`);
+
+        let strict = NetworkManager(data, #{ epochs: 4, batch_size: 16, learning_rate: 3e-3, median_stop: true });
+        let good = |filters| input([1, 8, 8]).conv2d(filters, 3).relu().flatten().dense(10);
+        for filters in 6..11 { print(strict.evaluate(good.call(filters)).stopped == ()); }
+        let hopeless = input([1, 8, 8]).global_avg_pool().dense(10);
+        let o = strict.evaluate(hopeless);
+        print(`${o.stopped} ${o.history.len} ${o.failure == ()}`);
+        // It depends on others, so it is no answer to the same question later.
+        let lenient = NetworkManager(data, #{ epochs: 4, batch_size: 16, learning_rate: 3e-3 });
+        let o = lenient.evaluate(hopeless);
+        print(`${o.stopped == ()} ${o.history.len} ${o.cached}`);
+    "#;
+    let ran = run(&Place::new(), script, &[]);
+    let lines: Vec<_> = ran.succeeded().lines().collect();
+    assert_eq!(lines[0], "patience true true");
+    assert_eq!(lines[1..6], ["true"; 5]);
+    assert_eq!(lines[6], "median 1 true");
+    assert_eq!(lines[7], "true 4 false");
 }

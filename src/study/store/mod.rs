@@ -173,8 +173,7 @@ pub trait StudyStore: JobQueue {
     /// [`Error::Store`](crate::Error::Store).
     fn known(&self, digest: &Digest) -> Result<Option<Known>>;
 
-    /// Keeps an outcome. The first one of a digest stays; failures are not kept, since they may be of the
-    /// moment.
+    /// Keeps an outcome. The first one of a digest stays; what is not [final](Outcome::is_final) is not kept.
     ///
     /// # Errors
     /// [`Error::Store`](crate::Error::Store).
@@ -296,7 +295,7 @@ pub trait JobQueue: Send + Sync {
     /// As [`enqueue`](Self::enqueue).
     fn beat(&self, claim: &Claim, lease: Duration, progress: Option<&str>) -> Result<Beat>;
 
-    /// Writes the outcome and ends the job, in one transaction; a success is [kept](StudyStore::keep) in it
+    /// Writes the outcome and ends the job, in one transaction; a final one is [kept](StudyStore::keep) in it
     /// too, with `question` as what was asked. `false`: the job is no longer this claim's, and nothing was
     /// written.
     ///

@@ -37,14 +37,14 @@ pub(super) fn keep(database: &Database, paid: &Paid) -> Result<()> {
     })
 }
 
-/// Keeps an outcome, whose JSON is `text`, unless it is a failure or there is one already.
+/// Keeps an outcome, whose JSON is `text`, if it is final and there is none already.
 pub(super) async fn add(
     dialect: Dialect,
     connection: &mut AnyConnection,
     paid: &Paid<'_>,
     text: &str,
 ) -> sqlx::Result<()> {
-    if paid.outcome.failure.is_some() {
+    if !paid.outcome.is_final() {
         return Ok(());
     }
     // Numbers that may be missing go as text: a statement keeps the types that it was first prepared with, and
