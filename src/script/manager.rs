@@ -16,9 +16,7 @@ use crate::child::check_precision;
 use crate::data::Dataset;
 use crate::error::Error;
 use crate::evaluation::TrainingConfig;
-use crate::manager::{
-    BenchmarkTable, ManagerConfig, NetworkManager, TableOptions, Terms, Training,
-};
+use crate::manager::{ManagerConfig, NetworkManager, Terms, Training};
 use crate::network::{Network, Node};
 use crate::space::Actions;
 
@@ -82,44 +80,6 @@ mod managers {
         };
         let manager = NetworkManager::new(training, config, host.study().clone());
         Ok(Manager::new(manager.map_err(raise)?, None))
-    }
-
-    /// A manager that answers from a benchmark table in place of training: a CSV file in a data folder or beside the
-    /// script, with a column of architectures and one or several of rewards. A search procedure is developed on it
-    /// in seconds and runs unchanged on a `NetworkManager`; the `model` of `get_rewards` is not called.
-    ///
-    /// Options: `reward` (a column, or a list of which one is drawn per evaluation), `key` (the column of
-    /// architectures; the first), `score` (what trials are ranked by: a column, or a list whose mean is taken; the
-    /// mean of the reward columns), `scale` (1; values are divided by it), `params`, `macs` and `seconds` (columns;
-    /// `seconds` also a number: nothing waits for it), `encode` (a function that makes the key of actions; else their
-    /// values one after another), and those of `NetworkManager` for rewards, failures and `repeats`.
-    ///
-    /// ```rhai
-    /// let space = StateSpace();
-    /// space.add_state("block", [0, 1, 2]);
-    /// let table = BenchmarkTable("nas-bench-macro.csv", #{
-    ///     reward: ["acc1", "acc2", "acc3"], scale: 100, params: "params", macs: "flops",
-    ///     encode: |actions| actions.values.reduce(|text, value| text + value, ""),
-    /// });
-    /// let outcome = table.get_rewards(|actions| (), space.actions([1, 2, 2, 1, 0, 0, 2, 1]));
-    /// print(outcome.accuracy);
-    /// ```
-    #[rhai_fn(name = "BenchmarkTable", return_raw, volatile)]
-    pub fn table(ctx: NativeCallContext, path: &str, options: Map) -> Scripted<Manager> {
-        let host = Host::of(&ctx)?;
-        let mut options = options;
-        let encode = options.remove("encode").map(|encode| {
-            let found = encode.type_name();
-            let invalid = || raise(Error::invalid("option 'encode'", "a function", found));
-            encode.try_cast::<FnPtr>().ok_or_else(invalid)
-        });
-        let known = [TableOptions::OPTIONS, ManagerConfig::OPTIONS, &["encode"]];
-        let options = Options::new("BenchmarkTable", &options, &known)?;
-        let (columns, config) = (options.part(known[0])?, options.part(known[1])?);
-        let found = host.data_file(path).map_err(raise)?;
-        let table = BenchmarkTable::open(&found, path, &columns).map_err(raise)?;
-        let manager = NetworkManager::of_table(Arc::new(table), config, host.study().clone());
-        Ok(Manager::new(manager.map_err(raise)?, encode.transpose()?))
     }
 
     /// Builds `model(actions)`, trains it (or answers from the study, if the same network was
@@ -436,7 +396,7 @@ pub(super) fn number(what: &str, value: &Dynamic) -> Scripted<f64> {
 }
 
 impl Manager {
-    fn new(manager: NetworkManager, encode: Option<FnPtr>) -> Self {
+    pub(super) fn new(manager: NetworkManager, encode: Option<FnPtr>) -> Self {
         Self(Arc::new(Shared {
             manager: Mutex::new(manager),
             reward: Mutex::default(),

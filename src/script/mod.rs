@@ -24,6 +24,7 @@ mod rescore;
 mod settle;
 mod space;
 mod study;
+mod table;
 
 pub use controller::scalars;
 pub use diagnostic::Diagnostic;
@@ -107,6 +108,7 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     options::register(&mut engine);
     export::register(&mut engine);
     manager::register(&mut engine);
+    table::register(&mut engine);
     outcome::register(&mut engine);
     controller::register(&mut engine);
     pool::register(&mut engine);
