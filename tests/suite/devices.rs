@@ -232,7 +232,16 @@ fn reads(place: &Place, epochs: usize, batches: usize) -> usize {
         16 * batches
     );
     place.write("reads.rhai", script);
-    let mut command = place.command(&["reads.rhai", "--device", "wgpu:0", "--quiet"]);
+    // In this process, whose trace is read, and each training anew.
+    let args = [
+        "reads.rhai",
+        "--device",
+        "wgpu:0",
+        "--quiet",
+        "--store",
+        "none",
+    ];
+    let mut command = place.command(&args);
     command.env("NAS_SCRIPT_LOG", "off,wgpu_core=trace");
     let ran = place.ran(&command.output().unwrap());
     ran.succeeded();
