@@ -121,6 +121,8 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     engine.set_strict_variables(false);
     engine.set_fail_on_invalid_map_property(true);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, FUNCTION_DEPTH);
+    // Rhai's own default is 8 where debug assertions are on, else this.
+    engine.set_max_call_levels(64);
     engine.set_max_string_size(16 << 20);
     engine.set_max_array_size(2_000_000);
     engine.set_max_map_size(100_000);
@@ -139,11 +141,8 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     #[allow(deprecated)] // Rhai marks the call as volatile in form, not as on its way out.
     engine.on_var(move |name, _, context| {
         // `study` is at hand everywhere, in functions and recipes too.
-        if name != "study" || context.scope().contains("study") {
-            return Ok(None);
-        }
-        let host = context.tag().clone().try_cast::<Host>();
-        Ok(host.map(|host| Dynamic::from(study::StudyHandle::new(host.study().clone()))))
+        let free = name == "study" && !context.scope().contains("study");
+        Ok(free.then(|| Dynamic::from(study::Current)))
     });
     engine
 }

@@ -289,7 +289,9 @@ pub(super) fn home(ctx: &NativeCallContext, function: &FnPtr) -> Scripted<Global
         [home] => {
             global.source = home.id().map(Into::into);
             // The last is looked into first.
-            global.lib.retain(|library| !rhai::Shared::ptr_eq(library, home));
+            global
+                .lib
+                .retain(|library| !rhai::Shared::ptr_eq(library, home));
             global.lib.push(home.clone());
         }
         // Rhai's own error says that there is no such function.
