@@ -19,8 +19,11 @@ mod ops;
 mod options;
 mod outcome;
 mod params;
+mod pareto;
+mod parzen;
 mod pool;
 mod rescore;
+mod seen;
 mod settle;
 mod space;
 mod study;
@@ -113,6 +116,9 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     controller::register(&mut engine);
     pool::register(&mut engine);
     study::register(&mut engine);
+    seen::register(&mut engine);
+    parzen::register(&mut engine);
+    pareto::register(&mut engine);
     params::register(&mut engine);
 
     engine.set_optimization_level(OptimizationLevel::Simple);
