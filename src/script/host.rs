@@ -84,6 +84,22 @@ impl Host {
         }))
     }
 
+    /// The same host with a study of its own and without a live line.
+    pub(super) fn replica(&self, number: u64) -> Self {
+        let state = &self.0;
+        Self::new(Session {
+            device: state.device.clone(),
+            executor: state.executor.clone(),
+            files: state.files.clone(),
+            paths: state.paths.clone(),
+            study: state.study.lock().replica(number),
+            params: state.params.clone(),
+            progress: Arc::new(Progress::quiet()),
+            interrupted: state.interrupted.clone(),
+            folder: state.folder.clone(),
+        })
+    }
+
     /// The host of the running script.
     ///
     /// # Errors

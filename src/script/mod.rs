@@ -22,6 +22,7 @@ mod params;
 mod pareto;
 mod parzen;
 mod pool;
+mod replicas;
 mod rescore;
 mod seen;
 mod settle;
@@ -119,6 +120,7 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     seen::register(&mut engine);
     parzen::register(&mut engine);
     pareto::register(&mut engine);
+    replicas::register(&mut engine);
     params::register(&mut engine);
 
     engine.set_optimization_level(OptimizationLevel::Simple);
@@ -140,12 +142,14 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     });
     let interrupted = host.interrupted().clone();
     engine.on_progress(move |_| interrupted.load(Ordering::Relaxed).then_some(Dynamic::UNIT));
-    let study = host.study().clone();
     #[allow(deprecated)] // Rhai marks the call as volatile in form, not as on its way out.
     engine.on_var(move |name, _, context| {
         // `study` is at hand everywhere, in functions and recipes too.
-        let free = name == "study" && !context.scope().contains("study");
-        Ok(free.then(|| Dynamic::from(study::StudyHandle::new(study.clone()))))
+        if name != "study" || context.scope().contains("study") {
+            return Ok(None);
+        }
+        let host = context.tag().clone().try_cast::<Host>();
+        Ok(host.map(|host| Dynamic::from(study::StudyHandle::new(host.study().clone()))))
     });
     engine
 }

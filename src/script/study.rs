@@ -181,6 +181,37 @@ mod studies {
         Ok(study.top(n).into_iter().map(outcome).collect())
     }
 
+    /// What the study came to so far, which every recipe returns: `best` (the outcome with the highest objective;
+    /// `()` where none succeeded), `trials`, `trained` and `failed` (how many), `epochs` and `seconds` (of
+    /// training), and `objectives` (of each trial, in order).
+    ///
+    /// ```rhai
+    /// let found = study.summary;
+    /// print(found.trials + " trials, " + found.failed + " failed");
+    /// ```
+    #[rhai_fn(get = "summary", pure)]
+    pub fn summary(study: &mut StudyHandle) -> Map {
+        let study = study.0.lock();
+        let trials = study.trials();
+        let number = |wanted: fn(&Trial) -> bool| {
+            let found = trials.iter().filter(|trial| wanted(trial)).count();
+            Dynamic::from_int(found as i64)
+        };
+        let trained = trials.iter().filter(|trial| trial.trained());
+        let seconds: f64 = trained.map(|trial| trial.outcome.seconds).sum();
+        let objectives = trials.iter().map(|t| Dynamic::from_float(t.objective()));
+        let fields: [(&str, Dynamic); 7] = [
+            ("epochs", (study.epochs() as i64).into()),
+            ("best", study.leader().map_or(Dynamic::UNIT, outcome)),
+            ("trials", (trials.len() as i64).into()),
+            ("trained", number(Trial::trained)),
+            ("failed", number(|trial| trial.score.is_none())),
+            ("seconds", seconds.into()),
+            ("objectives", objectives.collect::<Array>().into()),
+        ];
+        fields.map(|(name, value)| (name.into(), value)).into()
+    }
+
     /// Every outcome so far, in order.
     #[rhai_fn(get = "trials", pure)]
     pub fn all(study: &mut StudyHandle) -> Array {
