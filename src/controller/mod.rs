@@ -11,6 +11,7 @@ mod entropy;
 mod gradient;
 mod optimizer;
 mod original;
+mod parzen;
 mod policy;
 mod pool;
 mod reinforce;
@@ -22,6 +23,7 @@ mod tests;
 mod weights;
 
 pub use config::{CellKind, ControllerConfig, Labels, Mode};
+pub use parzen::{Parzen, ParzenConfig};
 pub use pool::{ControllerPool, Exchange, PoolConfig, PoolUpdate};
 pub use snapshot::saved;
 

@@ -56,6 +56,7 @@ struct State {
     interrupted: Arc<AtomicBool>,
     folder: PathBuf,
     space_rng: Mutex<StreamRng>,
+    variation_rng: Mutex<StreamRng>,
     seed: Seed,
     controllers: Mutex<u64>,
     exports: Mutex<Exports>,
@@ -76,6 +77,7 @@ impl Host {
             interrupted: session.interrupted,
             folder: session.folder,
             space_rng: Mutex::new(seed.stream("space")),
+            variation_rng: Mutex::new(seed.stream("variation")),
             seed,
             controllers: Mutex::new(0),
             exports: Mutex::default(),
@@ -195,6 +197,11 @@ impl Host {
 
     pub(super) fn space_rng(&self) -> &Mutex<StreamRng> {
         &self.0.space_rng
+    }
+
+    /// What searches without a policy draw from: mutations, crossings, samples of a list.
+    pub(super) fn variation_rng(&self) -> &Mutex<StreamRng> {
+        &self.0.variation_rng
     }
 
     /// A seed of its own for each controller, in the order of their making, and where it is kept.

@@ -19,9 +19,12 @@ mod ops;
 mod options;
 mod outcome;
 mod params;
+mod pareto;
+mod parzen;
 mod pool;
 mod replicas;
 mod rescore;
+mod seen;
 mod settle;
 mod space;
 mod study;
@@ -114,6 +117,9 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     controller::register(&mut engine);
     pool::register(&mut engine);
     study::register(&mut engine);
+    seen::register(&mut engine);
+    parzen::register(&mut engine);
+    pareto::register(&mut engine);
     replicas::register(&mut engine);
     params::register(&mut engine);
 

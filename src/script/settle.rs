@@ -110,7 +110,13 @@ impl Manager {
     }
 
     /// Asks for `candidate` without waiting.
-    pub(super) fn submit_with(&self, mut candidate: Candidate, tag: &Dynamic) -> Scripted<i64> {
+    pub(super) fn submit_with(
+        &self,
+        mut candidate: Candidate,
+        tag: &Dynamic,
+        terms: Terms,
+    ) -> Scripted<i64> {
+        candidate.terms = terms;
         if !tag.is_unit() {
             let found = tag.type_name();
             let expected = "a text, number, list or object";

@@ -4,6 +4,7 @@
 mod budget;
 mod folder;
 mod journal;
+pub mod pareto;
 mod past;
 pub mod store;
 mod trial;
