@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::guided::GuidedConfig;
 use crate::error::{Error, Result};
 
 /// Which algorithm samples from and updates the policy.
@@ -14,6 +15,8 @@ pub enum Mode {
     Reinforce,
     /// The update of `titu1994/neural-architecture-search`, number for number.
     Original,
+    /// The policy learns from a surrogate of the objective, which is fitted to all trials.
+    Guided,
 }
 
 impl Mode {
@@ -22,6 +25,7 @@ impl Mode {
         match self {
             Self::Reinforce => "reinforce",
             Self::Original => "original",
+            Self::Guided => "guided",
         }
     }
 }
@@ -102,6 +106,9 @@ pub struct ControllerConfig {
     /// nothing starts afresh.
     #[serde(deserialize_with = "path_or_false")]
     pub restore_controller: Option<String>,
+    /// The options of mode guided.
+    #[serde(flatten)]
+    pub guided: GuidedConfig,
 }
 
 impl Default for ControllerConfig {
@@ -121,6 +128,7 @@ impl Default for ControllerConfig {
             baseline_decay: 0.9,
             entropy_weight: 0.002,
             restore_controller: None,
+            guided: GuidedConfig::default(),
         }
     }
 }
@@ -142,12 +150,18 @@ impl ControllerConfig {
         "baseline_decay",
         "entropy_weight",
         "restore_controller",
+        "surrogate",
+        "initial",
+        "imagined_updates",
+        "imagined_batch",
+        "imagined_entropy",
+        "candidates",
     ];
 
     /// The weight of Σ‖θ‖², with the mode's default.
     pub fn reg_param(&self) -> f64 {
         self.reg_param.unwrap_or(match self.mode {
-            Mode::Reinforce => 0.0,
+            Mode::Reinforce | Mode::Guided => 0.0,
             Mode::Original => 0.001,
         })
     }
@@ -156,6 +170,7 @@ impl ControllerConfig {
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate.unwrap_or(match self.mode {
             Mode::Reinforce => 0.006,
+            Mode::Guided => 0.01,
             Mode::Original => 0.1,
         })
     }
@@ -187,7 +202,8 @@ impl ControllerConfig {
         let decay = |v: f64| (0.0..1.0).contains(&v);
         number("baseline_decay", self.baseline_decay, decay, "0 to below 1")?;
         let entropy = self.entropy_weight;
-        number("entropy_weight", entropy, not_negative, "0 or more")
+        number("entropy_weight", entropy, not_negative, "0 or more")?;
+        self.guided.validate()
     }
 }
 

@@ -26,7 +26,7 @@ impl Controller {
     /// [`Error::Invalid`](crate::error::Error::Invalid) where the device fails to hand it over.
     pub fn entropy(&self) -> Result<f64> {
         let paths = match self.config.mode {
-            Mode::Reinforce => self.samples("entropy")?,
+            Mode::Reinforce | Mode::Guided => self.samples("entropy")?,
             Mode::Original => {
                 let start = self.input(None);
                 let path = self.policy.walk(&self.weights, &start, |_, p| argmax(p))?;

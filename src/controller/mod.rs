@@ -9,6 +9,7 @@ mod cell;
 mod config;
 mod entropy;
 mod gradient;
+mod guided;
 mod optimizer;
 mod original;
 mod parzen;
@@ -18,14 +19,17 @@ mod reinforce;
 mod rmsprop;
 mod snapshot;
 mod steps;
+mod surrogate;
 #[cfg(test)]
 mod tests;
 mod weights;
 
 pub use config::{CellKind, ControllerConfig, Labels, Mode};
+pub use guided::GuidedConfig;
 pub use parzen::{Parzen, ParzenConfig};
 pub use pool::{ControllerPool, Exchange, PoolConfig, PoolUpdate};
 pub use snapshot::saved;
+pub use surrogate::{Belief, Surrogate, SurrogateKind};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -38,6 +42,7 @@ use crate::error::{Error, Result};
 use crate::seed::{Seed, StreamRng};
 use crate::space::{Actions, StateSpace};
 use gradient::Gradient;
+use guided::Guided;
 use optimizer::WeightOptimizer;
 use policy::{Policy, argmax};
 use weights::Weights;
@@ -56,6 +61,7 @@ pub struct Controller {
     exploration: f64,
     baseline: Option<f64>,
     rollouts: Vec<Rollout>,
+    guided: Option<Guided>,
 }
 
 /// An architecture that was tried, and what it earned.
@@ -124,6 +130,7 @@ impl Controller {
             exploration: config.exploration,
             baseline: None,
             rollouts: Vec::new(),
+            guided: Guided::new(&space, layers, &config, seed)?,
             space,
             layers,
             config,
@@ -151,6 +158,7 @@ impl Controller {
                 self.policy
                     .walk(&self.weights, &reinforce::start(1), sample)?
             }
+            Mode::Guided => return self.guided_action(),
             Mode::Original => {
                 if self.rng.random_bool(self.exploration) {
                     return Actions::random(&self.space, self.layers, &mut self.rng);
@@ -203,6 +211,10 @@ impl Controller {
         if !reward.is_finite() {
             return Err(Error::invalid("reward", "a finite number", reward));
         }
+        if let Some(guided) = &mut self.guided {
+            guided.store(actions.indices(), reward);
+            return Ok(());
+        }
         self.rollouts.push(Rollout {
             indices: actions.indices().to_vec(),
             input: original::input_state(actions),
@@ -221,12 +233,13 @@ impl Controller {
     /// [`Error::Invalid`] where no rollout was stored, or where loss or gradient are not finite;
     /// the policy is then as it was.
     pub fn train_step(&mut self) -> Result<Option<Update>> {
-        if self.rollouts.is_empty() {
+        if self.rollouts.is_empty() && self.config.mode != Mode::Guided {
             let expected = "a rollout stored by store_rollout";
             return Err(Error::invalid("train_step", expected, "none"));
         }
         match self.config.mode {
             Mode::Original => self.original_step().map(Some),
+            Mode::Guided => self.guided_step(),
             Mode::Reinforce if !self.is_full() => Ok(None),
             Mode::Reinforce => self.reinforce_step().map(Some),
         }
@@ -260,10 +273,10 @@ impl Controller {
     pub fn probabilities(&self, state: Option<&Actions>) -> Result<Vec<Vec<f64>>> {
         self.check(state)?;
         let start = match self.config.mode {
-            Mode::Reinforce => reinforce::start(1),
+            Mode::Reinforce | Mode::Guided => reinforce::start(1),
             Mode::Original => self.input(state),
         };
-        let given = state.filter(|_| self.config.mode == Mode::Reinforce);
+        let given = state.filter(|_| self.config.mode != Mode::Original);
         let pick = |d: usize, p: &[f64]| given.map_or_else(|| argmax(p), |s| s.indices()[d]);
         Ok(self.policy.walk(&self.weights, &start, pick)?.probabilities)
     }
@@ -283,7 +296,7 @@ impl Controller {
     pub fn exploration(&self) -> f64 {
         match self.config.mode {
             Mode::Original => self.exploration,
-            Mode::Reinforce => 0.0,
+            Mode::Reinforce | Mode::Guided => 0.0,
         }
     }
 
@@ -292,7 +305,7 @@ impl Controller {
         let rate = self.config.learning_rate();
         match self.config.mode {
             Mode::Original => original::decayed(rate, self.step),
-            Mode::Reinforce => rate,
+            Mode::Reinforce | Mode::Guided => rate,
         }
     }
 

@@ -37,7 +37,9 @@ pub(super) struct OptimizerState {
 impl WeightOptimizer {
     pub fn new(mode: Mode) -> Self {
         match mode {
-            Mode::Reinforce => Self::Adam(Slots::new(AdamConfig::new().with_epsilon(1e-8).build())),
+            Mode::Reinforce | Mode::Guided => {
+                Self::Adam(Slots::new(AdamConfig::new().with_epsilon(1e-8).build()))
+            }
             Mode::Original => Self::RmsProp(Slots::new(RmsProp)),
         }
     }

@@ -7,6 +7,7 @@ use burn::tensor::TensorData;
 use rand::SeedableRng;
 use serde::de::DeserializeOwned;
 
+use super::guided::{Guided, Kept};
 use super::optimizer::OptimizerState;
 use super::weights::Spec;
 use super::{CellKind, Controller, ControllerConfig, Mode, Rollout, pool};
@@ -35,6 +36,9 @@ pub(super) struct Header {
     rollouts: Vec<Rollout>,
     rng: Rng,
     counters: BTreeMap<String, u64>,
+    /// The trials of mode guided.
+    #[serde(default)]
+    guided: Option<Kept>,
 }
 
 /// The format alone, which is read first: a newer header may have other fields.
@@ -98,6 +102,7 @@ impl Controller {
                 position: self.rng.get_word_pos().to_string(),
             },
             counters: optimizer.counters,
+            guided: self.guided.as_ref().map(Guided::kept),
         };
         Ok((all, header))
     }
@@ -120,6 +125,10 @@ impl Controller {
         let position = header.rng.position.parse();
         let position = position.map_err(|e| format!("the random state's position: {e}"))?;
 
+        if let Some(guided) = &mut self.guided {
+            let kept = header.guided.unwrap_or_default();
+            guided.restore(kept, &self.policy.sequence.sizes)?;
+        }
         self.optimizer.restore(&weights, optimizer);
         self.weights = weights;
         self.rng = StreamRng::from_seed(header.rng.seed);

@@ -68,10 +68,10 @@ impl ControllerPool {
             let expected = format!("1 to {REPLICAS}");
             return Err(Error::invalid("number of replicas", expected, replicas));
         }
-        if config.mode == Mode::Original {
-            let expected = "\"reinforce\" (replicas learn from mini-batches of their own samples, \
-                            which the original's update does not know)";
-            return Err(Error::invalid("option 'mode'", expected, "\"original\""));
+        if matches!(config.mode, Mode::Original | Mode::Guided) {
+            let expected = "\"reinforce\" (replicas learn from mini-batches of their own samples)";
+            let found = format!("{:?}", config.mode.name());
+            return Err(Error::invalid("option 'mode'", expected, found));
         }
         let saved = config.restore_controller.take();
         let made = |number: usize| {
