@@ -22,6 +22,7 @@ mod params;
 mod pool;
 mod rescore;
 mod settle;
+mod shared;
 mod space;
 mod study;
 mod table;
@@ -108,6 +109,7 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     options::register(&mut engine);
     export::register(&mut engine);
     manager::register(&mut engine);
+    shared::register(&mut engine);
     table::register(&mut engine);
     outcome::register(&mut engine);
     controller::register(&mut engine);
