@@ -75,7 +75,7 @@ impl Child {
         Ok(child)
     }
 
-    fn assemble(
+    pub(super) fn assemble(
         network: &Network,
         device: &Device,
         source: &mut dyn FnMut(&Request) -> Result<Vec<f32>>,
@@ -112,6 +112,22 @@ impl Child {
             norm,
             |x, _| x,
         )
+    }
+
+    /// The logits as [`forward`](Self::forward) computes them, but batch normalisations use the statistics of these
+    /// images, as in training.
+    pub(super) fn forward_by_batch(&self, images: Tensor<4>) -> Tensor<2> {
+        let Self {
+            parameters,
+            running,
+            ..
+        } = self;
+        let norm = |x, slot: usize, norm: &_, act| {
+            let unused = &mut running[slot].clone();
+            ops::batch_norm_train(x, &parameters.norms[slot], unused, norm, act)
+        };
+        let values = &mut Vec::new();
+        run(&self.steps, parameters, values, images, norm, |x, _| x)
     }
 
     /// The logits in training: what is dropped comes from `dropout`, and batch normalisations use the

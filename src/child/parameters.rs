@@ -58,6 +58,10 @@ pub(super) struct Running {
 
 /// An array that a child asks for.
 pub(super) struct Request {
+    /// The node's index in the network.
+    pub node: usize,
+    /// Which of the node's arrays it is, such as "weight".
+    pub part: &'static str,
     /// Such as "3.conv2d.weight": the node's index in the network, its operation, the array.
     pub name: String,
     pub shape: Vec<usize>,
@@ -79,8 +83,10 @@ pub(super) fn assemble(
     };
     let mut running = Vec::new();
     for (index, node) in network.nodes().iter().enumerate() {
-        let mut array = |part: &str, shape: &[usize], fill: Fill| {
+        let mut array = |part: &'static str, shape: &[usize], fill: Fill| {
             let request = Request {
+                node: index,
+                part,
                 name: name(index, &node.op, part),
                 shape: shape.to_vec(),
                 fill,

@@ -19,6 +19,7 @@ use super::{guard, kernels};
 use crate::data::{Augment, Dataset};
 use crate::error::{Error, Result};
 use crate::evaluation::{Epoch, Evaluation, Failure, FailureKind, Outcome};
+use crate::network::Network;
 
 /// What a training answers to while it runs.
 pub struct Control<'a> {
@@ -51,6 +52,12 @@ enum Stop {
 impl Stop {
     fn failed(kind: FailureKind, message: impl Into<String>) -> Self {
         Self::Failed(Failure::new(kind, message))
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
     }
 }
 
@@ -263,13 +270,13 @@ fn check(
 ) -> Result<(), Stop> {
     evaluation.training.validate()?;
     check_precision(evaluation.training.precision, device)?;
-    check_fit(evaluation, data)?;
+    check_fit(&evaluation.network, data)?;
     Ok(start.map_or(Ok(()), |start| start.check(evaluation))?)
 }
 
-fn check_fit(evaluation: &Evaluation, data: &Dataset) -> Result<(), Stop> {
-    let network = &evaluation.network;
-    let misfit = |message: String| Err(Stop::failed(FailureKind::Invalid, message));
+/// Checks that `network` takes the images of `data` and tells its classes apart.
+pub(super) fn check_fit(network: &Network, data: &Dataset) -> Result<(), Failure> {
+    let misfit = |message: String| Err(Failure::new(FailureKind::Invalid, message));
     let classes = data.classes().len();
     if network.input_shape() != data.shape() {
         return misfit(format!(

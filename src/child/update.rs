@@ -69,6 +69,31 @@ impl Optimizer {
         })
     }
 
+    /// One update of a single flat array whose memories are kept elsewhere, after `updates` others of it; none are
+    /// remembered before the first. Returns the array and its memories, which are all flat.
+    pub fn step_alone(
+        &mut self,
+        rate: f64,
+        updates: usize,
+        x: Tensor<1>,
+        gradient: Tensor<1>,
+        mut memories: Vec<Tensor<1>>,
+    ) -> (Tensor<1>, Vec<Tensor<1>>) {
+        self.updates = updates + 1;
+        let memory = match (memories.pop(), memories.pop()) {
+            (Some(second), Some(first)) => Memory::Moments(first, second),
+            (Some(velocity), None) => Memory::Velocity(velocity),
+            (None, _) => self.nothing_yet(&x),
+        };
+        let (x, memory) = self.update(rate as f32, x, gradient, memory);
+        let memories = match memory {
+            Memory::Nothing => Vec::new(),
+            Memory::Velocity(velocity) => vec![velocity],
+            Memory::Moments(first, second) => vec![first, second],
+        };
+        (x, memories)
+    }
+
     /// How many updates were made.
     pub fn updates(&self) -> usize {
         self.updates

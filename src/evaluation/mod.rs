@@ -2,6 +2,7 @@
 //! Pure data: knows nothing of how a child is trained or where outcomes are kept.
 
 mod config;
+mod kendall;
 pub mod median;
 mod outcome;
 mod repeats;
@@ -11,6 +12,7 @@ mod tests;
 
 pub use crate::network::Digest;
 pub use config::{OptimizerKind, Precision, ScheduleKind, TrainingConfig};
+pub use kendall::kendall_tau;
 pub use outcome::{Epoch, Failure, FailureKind, Outcome, Stopped};
 
 use crate::network::{DropPath, DropSchedule, Network, Op};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 
 use super::answers::{Part, Place};
+use super::shared::check_terms;
 use super::{Candidate, Evaluated, NetworkManager, Source, Subject, Terms, Training, child_seed};
 use crate::error::{Error, Result};
 use crate::evaluation::{DataKey, Evaluation, Failure, FailureKind};
@@ -57,6 +58,12 @@ impl NetworkManager {
         }
         if let Some(failure) = refused {
             return Ok(Place::known(evaluated.failed(failure)));
+        }
+        if let (Source::Shared(shared), Subject::Network(Ok(network))) =
+            (&self.source, &evaluated.candidate.subject)
+        {
+            evaluated.outcome = shared.outcome(network)?;
+            return Ok(Place::known(evaluated));
         }
         let repeats = seeds.len();
         let mut parts = Vec::with_capacity(repeats);
@@ -111,6 +118,14 @@ impl NetworkManager {
             (Subject::Network(Err(message)), _) => {
                 Ok(Some(Failure::new(FailureKind::Invalid, message)))
             }
+            (Subject::Network(Ok(network)), Source::Shared(shared)) => {
+                check_terms(evaluated.candidate.terms)?;
+                evaluated.outcome.params = network.params();
+                evaluated.outcome.macs = network.macs();
+                evaluated.digest = Some(shared.digest(network));
+                let as_one = shared.training().question(network, None, seed);
+                Ok(self.config.exceeded(&as_one))
+            }
             (Subject::Network(Ok(network)), _) => {
                 let epochs = evaluated.candidate.terms.epochs;
                 let asked = self.training()?.question(network, epochs, seed);
@@ -130,7 +145,7 @@ impl NetworkManager {
                 }
                 Err(failure) => Some(failure),
             }),
-            (Subject::Row(row), Source::Training(_)) => {
+            (Subject::Row(row), _) => {
                 Err(Error::invalid("evaluate", "a network", format!("'{row}'")))
             }
         }

@@ -12,6 +12,7 @@ mod limits;
 mod pending;
 mod record;
 mod reward;
+mod shared;
 mod table;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use files::Files;
 pub use pending::Pending;
 pub use record::{BEST_TRIAL_FILE, BEST_WEIGHTS_FILE};
 pub use reward::RewardShaper;
+pub use shared::Shared;
 pub use table::{Answer, BenchmarkTable, Columns, Seconds, TableOptions};
 
 use std::num::NonZero;
@@ -58,6 +60,7 @@ pub struct NetworkManager {
 /// Where answers come from.
 enum Source {
     Training(Training),
+    Shared(Box<Shared>),
     Table(Arc<BenchmarkTable>),
 }
 
@@ -122,6 +125,10 @@ impl NetworkManager {
     pub fn training(&self) -> Result<&Training> {
         match &self.source {
             Source::Training(training) => Ok(training),
+            Source::Shared(_) => {
+                let expected = "one without shared_weights, which trains networks each by itself";
+                Err(Error::invalid("manager", expected, "shared weights"))
+            }
             Source::Table(table) => {
                 let found = format!("the benchmark table '{}'", table.name());
                 let expected = "a NetworkManager on a data set, which trains networks";
@@ -133,8 +140,8 @@ impl NetworkManager {
     /// The table that answers, if one does.
     pub fn table(&self) -> Option<&Arc<BenchmarkTable>> {
         match &self.source {
-            Source::Training(_) => None,
             Source::Table(table) => Some(table),
+            _ => None,
         }
     }
 

@@ -88,6 +88,7 @@ fn gather(output: &Node) -> Result<Vec<NetworkNode>> {
                     op: node.op().clone(),
                     inputs,
                     shape: node.shape().to_vec(),
+                    place: node.place().clone(),
                 });
                 graph.len() - 1
             }
@@ -327,6 +328,7 @@ fn walk(graph: &[NetworkNode], colours: &[u64]) -> Vec<NetworkNode> {
             op: node.op.clone(),
             inputs,
             shape: node.shape.clone(),
+            place: node.place.clone(),
         });
     }
     ordered

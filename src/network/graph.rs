@@ -5,6 +5,7 @@ use super::cost;
 use super::digest::Digest;
 use super::node::Node;
 use super::op::Op;
+use super::place::Place;
 use crate::error::{Error, Result};
 
 /// One operation of a [`Network`].
@@ -17,6 +18,9 @@ pub struct NetworkNode {
     pub inputs: Vec<usize>,
     /// The shape of one image's activation: `[channels, height, width]` or `[features]`.
     pub shape: Vec<usize>,
+    /// Where it stands; [not a part](Place) of what the network is.
+    #[serde(skip)]
+    pub place: Place,
 }
 
 /// A child network in canonical form.
@@ -138,7 +142,10 @@ impl TryFrom<Graph> for Network {
 /// Grows the expression that `nodes` describe, checking each; the output is the last.
 fn expression(nodes: Vec<NetworkNode>) -> Result<Node> {
     let mut built: Vec<Node> = Vec::with_capacity(nodes.len());
-    for (index, NetworkNode { op, inputs, shape }) in nodes.into_iter().enumerate() {
+    for (index, node) in nodes.into_iter().enumerate() {
+        let NetworkNode {
+            op, inputs, shape, ..
+        } = node;
         let earlier = |&input: &usize| {
             built.get(input).cloned().ok_or_else(|| {
                 let what = format!("network node {index}");

@@ -8,6 +8,7 @@ use super::attributes::{
     Activation, BatchNorm, Conv2d, Dense, DropPath, Interpolation, Padding, Pool2d, Sides,
 };
 use super::op::Op;
+use super::place::Place;
 use super::{Network, shape};
 use crate::error::Result;
 
@@ -95,12 +96,17 @@ impl Default for BatchNormOptions {
 /// A clone is the same node, so an operation with weights that is used twice shares them; calling
 /// [`conv2d`](Self::conv2d) twice makes two convolutions with weights of their own.
 #[derive(Clone)]
-pub struct Node(Arc<Inner>);
+pub struct Node {
+    inner: Arc<Inner>,
+    /// The scope of what is applied from here on.
+    scope: Option<Arc<str>>,
+}
 
 struct Inner {
     op: Op,
     inputs: Vec<Node>,
     shape: Vec<usize>,
+    place: Place,
     /// The network that ends here, once someone asked for it.
     network: OnceLock<Arc<Network>>,
 }
@@ -123,12 +129,36 @@ impl Node {
     pub fn apply(op: Op, inputs: Vec<Node>) -> Result<Self> {
         let shapes: Vec<&[usize]> = inputs.iter().map(Node::shape).collect();
         let shape = shape::infer(&op, &shapes)?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self::made(op, inputs, shape))
+    }
+
+    /// The node of an operation that gives `shape`.
+    fn made(op: Op, inputs: Vec<Node>, shape: Vec<usize>) -> Self {
+        let scope = inputs.first().and_then(|input| input.scope.clone());
+        let place = Place::after(inputs.iter().map(Self::place), scope.clone(), &op);
+        let inner = Arc::new(Inner {
             op,
             inputs,
             shape,
+            place,
             network: OnceLock::new(),
-        })))
+        });
+        Self { inner, scope }
+    }
+
+    /// The same node; what is applied from here on stands in the scope `name`, until another is given. Of several
+    /// inputs the first decides. A scope changes nothing about the network: see [`Place`].
+    #[must_use]
+    pub fn scope(&self, name: &str) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            scope: Some(name.into()),
+        }
+    }
+
+    /// Where it stands in the network.
+    pub fn place(&self) -> &Place {
+        &self.inner.place
     }
 
     /// The network that ends here. It is made once and shared from then on.
@@ -136,11 +166,11 @@ impl Node {
     /// # Errors
     /// As [`Network::from_output`].
     pub fn network(&self) -> Result<Arc<Network>> {
-        if let Some(network) = self.0.network.get() {
+        if let Some(network) = self.inner.network.get() {
             return Ok(network.clone());
         }
         let network = Arc::new(Network::from_output(self)?);
-        Ok(self.0.network.get_or_init(|| network).clone())
+        Ok(self.inner.network.get_or_init(|| network).clone())
     }
 
     fn then(&self, op: Op) -> Result<Self> {
@@ -353,12 +383,8 @@ impl Node {
     /// Applies `activation` to each element.
     #[must_use]
     pub fn activation(&self, activation: Activation) -> Self {
-        Self(Arc::new(Inner {
-            op: Op::Activation(activation),
-            inputs: vec![self.clone()],
-            shape: self.0.shape.clone(),
-            network: OnceLock::new(),
-        }))
+        let shape = self.inner.shape.clone();
+        Self::made(Op::Activation(activation), vec![self.clone()], shape)
     }
 
     /// Adds `other`, element by element.
@@ -403,22 +429,22 @@ impl Node {
 
     /// The shape of one image's activation: `[channels, height, width]` or `[features]`.
     pub fn shape(&self) -> &[usize] {
-        &self.0.shape
+        &self.inner.shape
     }
 
     /// The operation that makes this node.
     pub fn op(&self) -> &Op {
-        &self.0.op
+        &self.inner.op
     }
 
     /// The nodes that the operation reads.
     pub fn inputs(&self) -> &[Node] {
-        &self.0.inputs
+        &self.inner.inputs
     }
 
     /// What tells this node from every other that is alive: its address.
     pub(super) fn identity(&self) -> usize {
-        Arc::as_ptr(&self.0).addr()
+        Arc::as_ptr(&self.inner).addr()
     }
 }
 
@@ -462,7 +488,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let mut doomed = std::mem::take(&mut self.inputs);
         while let Some(node) = doomed.pop() {
-            if let Some(mut inner) = Arc::into_inner(node.0) {
+            if let Some(mut inner) = Arc::into_inner(node.inner) {
                 doomed.append(&mut inner.inputs);
             }
         }

@@ -152,10 +152,9 @@ impl Op {
         }
     }
 
-    /// Whether two applications to the same inputs are the same thing: no weights of its own, and
-    /// no randomness.
-    pub fn is_pure(&self) -> bool {
-        !matches!(
+    /// Whether it has weights of its own.
+    pub fn has_weights(&self) -> bool {
+        matches!(
             self,
             Self::Conv2d(_)
                 | Self::ConvTranspose2d(_)
@@ -163,9 +162,13 @@ impl Op {
                 | Self::BatchNorm(_)
                 | Self::LayerNorm { .. }
                 | Self::GroupNorm { .. }
-                | Self::Dropout { .. }
-                | Self::DropPath(_)
         )
+    }
+
+    /// Whether two applications to the same inputs are the same thing: no weights of its own, and
+    /// no randomness.
+    pub fn is_pure(&self) -> bool {
+        !self.has_weights() && !matches!(self, Self::Dropout { .. } | Self::DropPath(_))
     }
 
     /// Checks the attributes by themselves.

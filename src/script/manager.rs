@@ -10,7 +10,7 @@ use super::network::{nodes_of, whole};
 use super::options::Options;
 use super::outcome::Outcome;
 use super::settle::candidate;
-use super::{Host, Scripted, raise};
+use super::{Host, Scripted, raise, shared};
 use crate::child::Weights;
 use crate::child::check_precision;
 use crate::data::Dataset;
@@ -59,7 +59,7 @@ mod managers {
     /// of the kind "limit", and is not trained. `repeats` (1) trains each network from several seeds.
     /// `median_stop` (false) ends a child whose best accuracy is below the median of the trials before it.
     /// With `checkpoints` (true where the study is stored) each child leaves a checkpoint, so that more epochs
-    /// of it go on from there: see `evaluate`.
+    /// of it go on from there: see `evaluate`. With `shared_weights` children share parameters: see `train_shared`.
     ///
     /// ```rhai
     /// let manager = NetworkManager(dataset("digits"), #{ epochs: 3, batch_size: 64 });
@@ -67,7 +67,11 @@ mod managers {
     #[rhai_fn(name = "NetworkManager", return_raw, volatile)]
     pub fn with(ctx: NativeCallContext, data: Dataset, options: Map) -> Scripted<Manager> {
         let host = Host::of(&ctx)?;
-        let known = [TrainingConfig::OPTIONS, ManagerConfig::OPTIONS];
+        let known = [
+            TrainingConfig::OPTIONS,
+            ManagerConfig::OPTIONS,
+            shared::OPTIONS,
+        ];
         let options = Options::new("NetworkManager", &options, &known)?;
         let training: TrainingConfig = options.part(known[0])?;
         check_precision(training.precision, host.device()).map_err(raise)?;
@@ -78,7 +82,14 @@ mod managers {
             executor: host.executor().clone(),
             files: host.files().cloned(),
         };
-        let manager = NetworkManager::new(training, config, host.study().clone());
+        let study = host.study().clone();
+        let manager = match shared::sharing(&options)? {
+            None => NetworkManager::new(training, config, study),
+            Some(sharing) => {
+                let (device, interrupted) = (host.device(), host.interrupted().clone());
+                NetworkManager::sharing(training, sharing, config, device, interrupted, study)
+            }
+        };
         Ok(Manager::new(manager.map_err(raise)?, None))
     }
 
@@ -405,14 +416,23 @@ mod managers {
     )]
     pub fn show(manager: &mut Manager) -> String {
         let manager = manager.0.manager.lock();
-        match (manager.training(), manager.table()) {
-            (_, Some(table)) => format!("BenchmarkTable {}: {} rows", table.name(), table.len()),
-            (Ok(Training { data, config, .. }), _) => {
+        if let Some(table) = manager.table() {
+            return format!("BenchmarkTable {}: {} rows", table.name(), table.len());
+        }
+        let shared = manager.shared();
+        let training = shared.map_or_else(|| manager.training(), |shared| Ok(shared.training()));
+        match training {
+            Ok(Training { data, config, .. }) => {
                 let (epochs, batch) = (config.epochs, config.batch_size);
                 let data = data.name();
-                format!("NetworkManager on {data}: {epochs} epochs, batch size {batch}")
+                let shared = if shared.is_some() {
+                    ", shared weights"
+                } else {
+                    ""
+                };
+                format!("NetworkManager on {data}: {epochs} epochs, batch size {batch}{shared}")
             }
-            (Err(error), None) => error.to_string(),
+            Err(error) => error.to_string(),
         }
     }
 }

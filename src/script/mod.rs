@@ -26,6 +26,7 @@ mod replicas;
 mod rescore;
 mod seen;
 mod settle;
+mod shared;
 mod space;
 mod study;
 mod table;
@@ -112,6 +113,7 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     options::register(&mut engine);
     export::register(&mut engine);
     manager::register(&mut engine);
+    shared::register(&mut engine);
     table::register(&mut engine);
     outcome::register(&mut engine);
     controller::register(&mut engine);

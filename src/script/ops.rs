@@ -39,6 +39,19 @@ mod graph {
         Node::input(&shape).map_err(raise)
     }
 
+    /// The same network; what is applied from here on stands in the scope `name`, until another is given. Scopes
+    /// change nothing about a network: with `shared_weights` they say which layers of different networks are
+    /// the same.
+    ///
+    /// ```rhai
+    /// let x = input([3, 32, 32]).scope("stem").conv2d(16, 3).relu();
+    /// let net = x.scope("layer 1/wide").conv2d(16, 5).relu().scope("head").global_avg_pool().dense(10);
+    /// ```
+    #[rhai_fn(pure)]
+    pub fn scope(x: &mut Node, name: &str) -> Node {
+        x.scope(name)
+    }
+
     /// Convolves with so many filters of `kernel` pixels (an integer, or `[height, width]`).
     #[rhai_fn(return_raw, pure)]
     pub fn conv2d(x: &mut Node, filters: i64, kernel: Dynamic) -> Scripted<Node> {

@@ -248,7 +248,7 @@ fn reaction(value: &Dynamic) -> Scripted<Reaction> {
 }
 
 /// The network that `model` makes of `actions`, or why there is none.
-fn network(
+pub(super) fn network(
     ctx: &NativeCallContext,
     model: &FnPtr,
     actions: &Actions,

@@ -92,6 +92,7 @@ impl Rewriting {
             op: op.clone(),
             inputs: indices,
             shape: Vec::new(),
+            place: Default::default(),
         };
         if run.len() == inputs.len() || !self.groups.insert(group(&part).unwrap()) {
             return;
