@@ -29,6 +29,7 @@ mod settle;
 mod shared;
 mod space;
 mod study;
+mod surrogate;
 mod table;
 
 pub use controller::scalars;
@@ -119,6 +120,7 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     controller::register(&mut engine);
     pool::register(&mut engine);
     study::register(&mut engine);
+    surrogate::register(&mut engine);
     seen::register(&mut engine);
     parzen::register(&mut engine);
     pareto::register(&mut engine);

@@ -13,11 +13,14 @@ pub use config::GuidedConfig;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
+use super::gradient::Gradient;
 use super::policy::Path;
+use super::reinforce::Batch;
 use super::surrogate::{Memory, Surrogate};
-use super::{Controller, ControllerConfig, Mode, Rollout, Update, reinforce};
+use super::{Controller, ControllerConfig, Mode, Update, reinforce};
 use crate::error::{Error, Result};
 use crate::seed::Seed;
 use crate::space::{Actions, StateSpace};
@@ -211,53 +214,42 @@ impl Controller {
         }
         guided.fit();
         let asked = guided.asked();
-        let step = self.step;
-        let mut update = None;
-        for _ in 0..own.imagined_updates {
-            let samples = self.imagine(own.imagined_batch)?;
-            let guided = self::guided(&mut self.guided)?;
-            let mut search = Search::new(&guided.surrogate, &asked, &self.policy.sequence.sizes);
-            let advantages = search::advantages(&search.promises(&samples));
-            update = Some(self.learn_imagined(samples, &advantages, objective)?);
-        }
-        self.step = step + 1;
-        Ok(update.map(|update| Update {
-            step: self.step,
-            ..update
-        }))
+        self.whole(|controller| {
+            let mut last = None;
+            for _ in 0..own.imagined_updates {
+                last = Some(controller.imagined_step(&asked, own.imagined_batch)?);
+            }
+            Ok(last.map(|gradient| controller.report(&gradient, objective)))
+        })
+    }
+
+    /// One update of the policy from `count` imagined rollouts, whose advantage is the rank of what is
+    /// promised of them.
+    fn imagined_step(&mut self, asked: &BTreeSet<Vec<usize>>, count: usize) -> Result<Gradient> {
+        let samples = self.imagine(count)?;
+        let guided = guided(&mut self.guided)?;
+        let mut search = Search::new(&guided.surrogate, asked, &self.policy.sequence.sizes);
+        let advantages = search::advantages(&search.promises(&samples));
+        let config = ControllerConfig {
+            entropy_weight: self.config.guided.imagined_entropy,
+            entropy_final: None,
+            ..self.config.clone()
+        };
+        let batch = Batch::imagined(samples, &advantages);
+        let weights = self.weights.tracked();
+        let objective = reinforce::objective(&self.policy, &weights, &config, self.step, &batch)?;
+        let mut gradient = objective.differentiate(&weights)?;
+        self.descend(&mut gradient, 1.0)?;
+        Ok(gradient)
     }
 
     /// Architectures sampled from the policy.
     fn imagine(&mut self, count: usize) -> Result<Vec<Vec<usize>>> {
-        use rand::RngExt;
         let rng = &mut self.rng;
         let sample = |_, _, p: &[f64]| reinforce::sample(p, rng.random());
         let start = reinforce::start(count);
         let paths: Vec<Path> = self.policy.walk_all(&self.weights, &start, sample)?;
         Ok(paths.into_iter().map(|path| path.indices).collect())
-    }
-
-    /// One update of the policy.
-    fn learn_imagined(
-        &mut self,
-        samples: Vec<Vec<usize>>,
-        advantages: &[f64],
-        objective: f64,
-    ) -> Result<Update> {
-        let rollout = |indices| Rollout {
-            indices,
-            input: Vec::new(),
-            reward: 0.0,
-        };
-        let batch: Vec<Rollout> = samples.into_iter().map(rollout).collect();
-        let config = ControllerConfig {
-            entropy_weight: self.config.guided.imagined_entropy,
-            ..self.config.clone()
-        };
-        let weights = self.weights.tracked();
-        let loss = reinforce::objective(&self.policy, &weights, &config, &batch, advantages)?;
-        let gradient = loss.differentiate(&weights)?;
-        self.apply(gradient, 1.0, objective)
     }
 }
 

@@ -67,7 +67,7 @@ pub struct Tuned {
 impl Kernel {
     pub fn new(encoding: Arc<Encoding>) -> Self {
         let normal = |mean, deviation| Prior { mean, deviation };
-        let mut priors = vec![normal(0.0, 1.0), normal(-1.0, 1.0), normal(-4.0, 1.5)];
+        let mut priors = vec![normal(0.0, 1.0), normal(0.0, 1.0), normal(-3.0, 1.5)];
         let mut add = |count: usize, mean, deviation| {
             priors.extend(std::iter::repeat_n(normal(mean, deviation), count));
             priors.len() - count
