@@ -16,8 +16,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::policy::Path;
+use super::reinforce::Batch;
 use super::surrogate::{Memory, Surrogate};
-use super::{Controller, ControllerConfig, Mode, Rollout, Update, reinforce};
+use super::{Controller, ControllerConfig, Mode, Update, reinforce};
 use crate::error::{Error, Result};
 use crate::seed::Seed;
 use crate::space::{Actions, StateSpace};
@@ -244,20 +245,16 @@ impl Controller {
         advantages: &[f64],
         objective: f64,
     ) -> Result<Update> {
-        let rollout = |indices| Rollout {
-            indices,
-            input: Vec::new(),
-            reward: 0.0,
-        };
-        let batch: Vec<Rollout> = samples.into_iter().map(rollout).collect();
+        let batch = Batch::imagined(samples, advantages);
         let config = ControllerConfig {
             entropy_weight: self.config.guided.imagined_entropy,
             ..self.config.clone()
         };
         let weights = self.weights.tracked();
-        let loss = reinforce::objective(&self.policy, &weights, &config, &batch, advantages)?;
-        let gradient = loss.differentiate(&weights)?;
-        self.apply(gradient, 1.0, objective)
+        let loss = reinforce::objective(&self.policy, &weights, &config, self.step, &batch)?;
+        let mut gradient = loss.differentiate(&weights)?;
+        self.descend(&mut gradient, 1.0)?;
+        Ok(self.report(&gradient, objective))
     }
 }
 
