@@ -1,9 +1,10 @@
-//! Draws of searches without a policy: samples of a list, and architectures that are new.
+//! Draws of searches without a policy: samples of a list, numbers, and architectures that are new.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rhai::plugin::*;
 use rhai::{Array, Engine, FnPtr, NativeCallContext};
@@ -115,6 +116,21 @@ mod seen {
         let host = Host::of(&ctx)?;
         let mut rng = host.variation_rng().lock();
         Ok(list.sample(&mut *rng, n).cloned().collect())
+    }
+
+    /// A number drawn from the normal distribution of this mean and standard deviation.
+    ///
+    /// ```rhai
+    /// print(normal(0.9, 0.01));
+    /// ```
+    #[rhai_fn(return_raw, volatile)]
+    pub fn normal(ctx: NativeCallContext, mean: f64, deviation: f64) -> Scripted<f64> {
+        let host = Host::of(&ctx)?;
+        let mut rng = host.variation_rng().lock();
+        // Box and Muller; the first draw is above 0.
+        let radius = (-2.0 * (1.0 - rng.random_range(0.0..1.0_f64)).ln()).sqrt();
+        let angle = std::f64::consts::TAU * rng.random_range(0.0..1.0_f64);
+        Ok(mean + deviation * radius * angle.cos())
     }
 }
 

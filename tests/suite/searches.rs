@@ -1,0 +1,273 @@
+//! The search procedures of `nas/`: what each leaves on tables and on real children.
+
+use std::fmt::Write;
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use crate::harness::{Place, Ran};
+use crate::runs::trials;
+use crate::workers::timeless;
+
+/// The recipes that search by variation, by a model or by rungs.
+const SEARCHES: [&str; 8] = [
+    "local_search",
+    "evolution",
+    "tpe",
+    "bananas",
+    "successive_halving",
+    "hyperband",
+    "asha",
+    "pareto",
+];
+
+/// A cell of 6 edges with 5 operations each, of whose pairs some do well together; the accuracy that a
+/// search is told is one of three noisy ones.
+fn cells() -> String {
+    let mut random = StdRng::seed_from_u64(201);
+    let mut draw = || random.random_range(-1.0..1.0_f64);
+    let alone: Vec<f64> = (0..30).map(|_| draw()).collect();
+    let pairs: Vec<f64> = (0..36 * 25).map(|_| 0.4 * draw()).collect();
+    let mut table = String::from("cell,a,b,c,mean,params\n");
+    for number in 0..5_usize.pow(6) {
+        let ops: Vec<usize> = (0..6).map(|edge| number / 5_usize.pow(edge) % 5).collect();
+        let mut worth = 0.0;
+        for (i, &a) in ops.iter().enumerate() {
+            worth += alone[5 * i + a];
+            for (j, &b) in ops.iter().enumerate().take(i) {
+                worth += pairs[(6 * i + j) * 25 + 5 * a + b];
+            }
+        }
+        let mean = 0.8 + 0.02 * worth;
+        let key: String = ops.iter().map(ToString::to_string).collect();
+        let [a, b, c] = [(); 3].map(|()| mean + 0.003 * draw());
+        let params: usize = ops.iter().map(|op| 100 * (op + 1)).sum();
+        writeln!(table, "{key},{a},{b},{c},{mean},{params}").unwrap();
+    }
+    table
+}
+
+const TABLE: &str = r#"
+    let space = StateSpace();
+    space.add_state("op", [0, 1, 2, 3, 4]);
+    let table = || BenchmarkTable("cells.csv", #{ reward: ["a", "b", "c"], score: "mean", params: "params" });
+"#;
+
+const CHILDREN: &str = r#"
+    let space = StateSpace();
+    space.add_state("kernel", [1, 3]);
+    space.add_state("filters", [2, 4]);
+    space.add_anchor("skip");
+    space.add_choice("pool", [true, false]);
+    fn model(actions) {
+        let x = input([1, 8, 8]);
+        for layer in actions.layers { x = x.conv2d(layer.filters, layer.kernel).relu(); }
+        if actions.pool { x.global_avg_pool().dense(10) } else { x.flatten().dense(10) }
+    }
+    let data = dataset("digits", #{ train: 100, validation: 50 });
+"#;
+
+/// A folder with the table of cells.
+fn place() -> Place {
+    let place = Place::new();
+    place.write("cells.csv", cells());
+    place
+}
+
+#[test]
+fn every_search_runs_on_a_table_and_asks_nothing_twice() {
+    let place = place();
+    for name in SEARCHES {
+        let script = format!(
+            r#"import "nas/{name}" as recipe; {TABLE}
+            let found = recipe::search(space, table.call(), |actions| (), #{{ layers: 6, trials: 40 }});
+            print(`trials ${{found.trials}}`);
+            print(`same ${{found.best.score == study.best.score || found.best.objective >= study.best.objective}}`);
+            let known = study.trials.filter(|trial| trial.cached);
+            print(`known ${{known.len()}}`);"#
+        );
+        let ran = place.run_text_with(&["--store", "none"], &script);
+        let lines: Vec<_> = ran.succeeded().lines().take(3).collect();
+        assert_eq!(lines, ["trials 40", "same true", "known 0"], "{name}");
+    }
+}
+
+#[test]
+fn every_search_runs_on_real_children_and_in_batches() {
+    let place = Place::new();
+    for name in SEARCHES {
+        let more = match name {
+            "asha" => "epochs: 2, reduction: 2, parallel: 3",
+            "hyperband" | "successive_halving" => "epochs: 2, reduction: 2",
+            _ => "initial: 3, batch: 3",
+        };
+        let script = format!(
+            r#"import "nas/{name}" as recipe; {CHILDREN}
+            let manager = NetworkManager(data, #{{ epochs: 1, max_params: 3000 }});
+            let found = recipe::search(space, manager, model, #{{ layers: 2, trials: 7, {more} }});
+            print(`trials ${{found.trials}}`);
+            print(`accuracy ${{found.best.accuracy > 0.05}}`);"#
+        );
+        let ran = place.run_text_with(&["--store", "none"], &script);
+        let lines: Vec<_> = ran.succeeded().lines().take(2).collect();
+        assert_eq!(lines, ["trials 7", "accuracy true"], "{name}");
+    }
+}
+
+#[test]
+fn searches_that_learn_beat_random_search_at_equal_cost() {
+    let place = place();
+    let script = format!(
+        r#"{TABLE}
+        fn regret(name, space, table) {{
+            let scores = replicate(12, |number| {{
+                import name as recipe;
+                recipe::search(space, table.call(), |actions| (), #{{ layers: 6, trials: 60 }}).best.score
+            }});
+            scores.reduce(|sum, score| sum + score, 0.0) / scores.len()
+        }}
+        let random = regret("nas/random", space, table);
+        for name in ["local_search", "evolution", "tpe", "bananas"] {{
+            print(`${{name}} ${{regret("nas/" + name, space, table) - random}}`);
+        }}"#
+    );
+    let ran = place.run_text_with(&["--store", "none"], &script);
+    let better: Vec<(&str, f64)> = ran.succeeded().lines().take(4).map(named).collect();
+    for (name, better) in better {
+        // The accuracies of all cells have a deviation of about 0.03.
+        assert!(better > 0.01, "{name} is {better} better than random");
+    }
+}
+
+/// A name and its number.
+fn named(line: &str) -> (&str, f64) {
+    let (name, number) = line.split_once(' ').unwrap();
+    (name, number.parse().unwrap())
+}
+
+#[test]
+fn a_front_is_beaten_by_nothing_that_was_tried() {
+    let place = place();
+    let script = format!(
+        r#"import "nas/pareto" as pareto; {TABLE}
+        let found = pareto::search(space, table.call(), |actions| (), #{{ layers: 6, trials: 80 }});
+        for one in found.front {{ print(`front ${{one.objective}} ${{one.params}}`); }}
+        for one in study.trials {{ print(`trial ${{one.objective}} ${{one.params}}`); }}"#
+    );
+    let ran = place.run_text_with(&["--store", "none"], &script);
+    let points = |label: &str| -> Vec<(f64, f64)> {
+        let lines = ran.succeeded().lines();
+        let lines = lines.filter_map(|line| line.strip_prefix(label));
+        let numbers = lines.map(|line| named(line.trim()));
+        numbers.map(|(a, b)| (a.parse().unwrap(), b)).collect()
+    };
+    let (front, tried) = (points("front"), points("trial "));
+    assert_eq!(tried.len(), 80);
+    assert!(front.len() >= 3, "{front:?}");
+    assert!(
+        front.is_sorted_by(|a, b| a.0 > b.0),
+        "the best first: {front:?}"
+    );
+    let beats = |a: &(f64, f64), b: &(f64, f64)| a.0 >= b.0 && a.1 <= b.1 && a != b;
+    for point in &tried {
+        let beaten = front.iter().any(|one| beats(one, point));
+        assert_ne!(beaten, front.contains(point), "{point:?} of {front:?}");
+    }
+}
+
+/// ASHA on digits, which prints what it did; the objective is known before anything is trained, so that
+/// the promotions are too.
+const ASHA: &str = r#"
+    let manager = NetworkManager(data, #{ epochs: 1, batch_size: 50, checkpoints: true });
+    manager.set_reward(|outcome| outcome.params);
+    let found = asha::search(space, manager, model, #{
+        layers: 3, trials: 20, epochs: 4, reduction: 2, parallel: 3,
+    });
+    for outcome in study.trials {
+        print(`${outcome.tag.rung} ${outcome.tag.child} ${outcome.history.len()} ${outcome.params}`);
+    }
+    print(found.epochs);
+"#;
+
+fn asha(place: &Place, args: &[&str]) -> Ran {
+    let script = format!("import \"nas/asha\" as asha; {CHILDREN} {ASHA}");
+    place.write("search.rhai", script);
+    let all = [&["search.rhai", "-q", "--workers", "1"], args].concat();
+    place.run(&all)
+}
+
+#[test]
+fn asha_trains_the_best_half_of_each_rung_on() {
+    let place = Place::new();
+    let ran = asha(&place, &["--store", "none"]);
+    let lines: Vec<&str> = ran.succeeded().lines().collect();
+    let numbers =
+        |line: &&str| -> Vec<usize> { line.split(' ').map(|n| n.parse().unwrap()).collect() };
+    let done: Vec<Vec<usize>> = lines[..20].iter().map(numbers).collect();
+    let mut rungs = [const { Vec::new() }; 3];
+    for trial in &done {
+        let (rung, child, epochs, params) = (trial[0], trial[1], trial[2], trial[3]);
+        assert_eq!(epochs, [1, 2, 4][rung], "{trial:?}");
+        if rung > 0 {
+            let below: &Vec<(usize, usize)> = &rungs[rung - 1];
+            assert!(
+                below.contains(&(child, params)),
+                "{trial:?} was not promoted"
+            );
+            let better = below.iter().filter(|other| other.1 > params).count();
+            assert!(
+                better < below.len() / 2,
+                "{trial:?} is not of the best half"
+            );
+        }
+        rungs[rung].push((child, params));
+    }
+    let counts = rungs.map(|rung| rung.len());
+    assert!(
+        counts[0] >= 10 && counts[1] >= 4 && counts[2] >= 1,
+        "{counts:?}"
+    );
+    // What went on was trained for the rest alone.
+    let trained = counts[0] + counts[1] + 2 * counts[2];
+    assert_eq!(lines[20].parse::<usize>().unwrap(), trained);
+}
+
+#[test]
+fn asha_resumes_after_a_kill_as_if_nothing_had_happened() {
+    let whole = Place::new();
+    let expected = asha(&whole, &["--out", "run", "--study", "s"]);
+    let place = Place::new();
+    place.write(
+        "search.rhai",
+        format!("import \"nas/asha\" as asha; {CHILDREN} {ASHA}"),
+    );
+    let args = [
+        "search.rhai",
+        "-q",
+        "--workers",
+        "1",
+        "--out",
+        "run",
+        "--study",
+        "s",
+    ];
+    let mut child = place.command(&args).spawn().unwrap();
+    let journal = place.path("run/trials.jsonl");
+    let recorded = || fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
+    while recorded() < 8 {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "it ended before the kill"
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(recorded() < 20, "the kill came too late");
+    let resumed = asha(&place, &["--resume", "s"]);
+    assert_eq!(resumed.succeeded(), expected.succeeded());
+    let left = |place| -> Vec<_> { trials(place).into_iter().map(timeless).collect() };
+    assert_eq!(left(&place), left(&whole));
+}
