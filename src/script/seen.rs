@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rand::RngExt;
 use rand::seq::IndexedRandom;
 use rhai::plugin::*;
 use rhai::{Array, Engine, FnPtr, NativeCallContext};
@@ -12,6 +11,7 @@ use rhai::{Array, Engine, FnPtr, NativeCallContext};
 use super::space::count;
 use super::{Host, Scripted, raise};
 use crate::error::Error;
+use crate::seed;
 use crate::space::Actions;
 
 /// The architectures that a search has met: a script's handle, which copies share.
@@ -127,10 +127,7 @@ mod seen {
     pub fn normal(ctx: NativeCallContext, mean: f64, deviation: f64) -> Scripted<f64> {
         let host = Host::of(&ctx)?;
         let mut rng = host.variation_rng().lock();
-        // Box and Muller; the first draw is above 0.
-        let radius = (-2.0 * (1.0 - rng.random_range(0.0..1.0_f64)).ln()).sqrt();
-        let angle = std::f64::consts::TAU * rng.random_range(0.0..1.0_f64);
-        Ok(mean + deviation * radius * angle.cos())
+        Ok(mean + deviation * seed::normal(&mut rng))
     }
 }
 

@@ -177,13 +177,23 @@ fn a_front_is_beaten_by_nothing_that_was_tried() {
     }
 }
 
-/// ASHA on digits, which prints what it did; the objective is known before anything is trained, so that
-/// the promotions are too.
+/// ASHA on digits, which prints what it did; a child is worth its parameters, so that the promotions are
+/// known beforehand.
 const ASHA: &str = r#"
-    let manager = NetworkManager(data, #{ epochs: 1, batch_size: 50, checkpoints: true });
+    import "nas/asha" as asha;
+    let space = StateSpace();
+    space.add_state("kernel", [1, 3]);
+    space.add_state("filters", [2, 3, 4, 5]);
+    fn model(actions) {
+        let x = input([1, 8, 8]);
+        for layer in actions.layers { x = x.conv2d(layer.filters, layer.kernel).relu(); }
+        x.flatten().dense(10)
+    }
+    let data = dataset("digits", #{ train: 100, validation: 50 });
+    let manager = NetworkManager(data, #{ batch_size: 50, checkpoints: true });
     manager.set_reward(|outcome| outcome.params);
     let found = asha::search(space, manager, model, #{
-        layers: 3, trials: 20, epochs: 4, reduction: 2, parallel: 3,
+        layers: 3, trials: 24, epochs: 4, reduction: 2, parallel: 3,
     });
     for outcome in study.trials {
         print(`${outcome.tag.rung} ${outcome.tag.child} ${outcome.history.len()} ${outcome.params}`);
@@ -191,11 +201,36 @@ const ASHA: &str = r#"
     print(found.epochs);
 "#;
 
+/// Runs [`ASHA`] with one worker, which answers in the order asked.
 fn asha(place: &Place, args: &[&str]) -> Ran {
-    let script = format!("import \"nas/asha\" as asha; {CHILDREN} {ASHA}");
-    place.write("search.rhai", script);
-    let all = [&["search.rhai", "-q", "--workers", "1"], args].concat();
-    place.run(&all)
+    place.write("search.rhai", ASHA);
+    place.run(&[&["search.rhai", "-q", "--workers", "1"], args].concat())
+}
+
+/// A trial of ASHA.
+#[derive(Clone, Copy, Debug)]
+struct Rung {
+    rung: usize,
+    child: usize,
+    epochs: usize,
+    params: usize,
+}
+
+/// The rung and the child that are to be promoted, where `done` has come back and `asked` was asked for.
+fn promotion(done: &[Rung], asked: &[Rung]) -> Option<(usize, usize)> {
+    [1, 0].into_iter().find_map(|rung| {
+        let mut below: Vec<_> = done.iter().filter(|one| one.rung == rung).collect();
+        below.sort_by_key(|one| std::cmp::Reverse(one.params));
+        let gone = |child| {
+            asked
+                .iter()
+                .any(|one| one.rung == rung + 1 && one.child == child)
+        };
+        let best = below.iter().take(below.len() / 2).map(|one| one.child);
+        best.into_iter()
+            .find(|child| !gone(*child))
+            .map(|child| (rung + 1, child))
+    })
 }
 
 #[test]
@@ -203,35 +238,32 @@ fn asha_trains_the_best_half_of_each_rung_on() {
     let place = Place::new();
     let ran = asha(&place, &["--store", "none"]);
     let lines: Vec<&str> = ran.succeeded().lines().collect();
-    let numbers =
-        |line: &&str| -> Vec<usize> { line.split(' ').map(|n| n.parse().unwrap()).collect() };
-    let done: Vec<Vec<usize>> = lines[..20].iter().map(numbers).collect();
-    let mut rungs = [const { Vec::new() }; 3];
-    for trial in &done {
-        let (rung, child, epochs, params) = (trial[0], trial[1], trial[2], trial[3]);
-        assert_eq!(epochs, [1, 2, 4][rung], "{trial:?}");
-        if rung > 0 {
-            let below: &Vec<(usize, usize)> = &rungs[rung - 1];
-            assert!(
-                below.contains(&(child, params)),
-                "{trial:?} was not promoted"
-            );
-            let better = below.iter().filter(|other| other.1 > params).count();
-            assert!(
-                better < below.len() / 2,
-                "{trial:?} is not of the best half"
-            );
+    let read = |line: &&str| {
+        let numbers: Vec<usize> = line.split(' ').map(|n| n.parse().unwrap()).collect();
+        let [rung, child, epochs, params] = numbers[..] else {
+            panic!("{line}")
+        };
+        Rung {
+            rung,
+            child,
+            epochs,
+            params,
         }
-        rungs[rung].push((child, params));
+    };
+    let done: Vec<Rung> = lines[..24].iter().map(read).collect();
+    let mut drawn = 0;
+    for (i, trial) in done.iter().enumerate() {
+        // Three are asked for at a time, so two are under way.
+        let expected = promotion(&done[..i.saturating_sub(2)], &done[..i]).unwrap_or((0, drawn));
+        drawn += usize::from(expected.0 == 0);
+        assert_eq!((trial.rung, trial.child), expected, "trial {i} of {done:?}");
+        assert_eq!(trial.epochs, [1, 2, 4][trial.rung]);
     }
-    let counts = rungs.map(|rung| rung.len());
-    assert!(
-        counts[0] >= 10 && counts[1] >= 4 && counts[2] >= 1,
-        "{counts:?}"
-    );
+    let in_rung = |rung| done.iter().filter(|one| one.rung == rung).count();
+    assert!(in_rung(1) >= 4 && in_rung(2) >= 1, "{done:?}");
     // What went on was trained for the rest alone.
-    let trained = counts[0] + counts[1] + 2 * counts[2];
-    assert_eq!(lines[20].parse::<usize>().unwrap(), trained);
+    let trained = in_rung(0) + in_rung(1) + 2 * in_rung(2);
+    assert_eq!(lines[24].parse::<usize>().unwrap(), trained);
 }
 
 #[test]
@@ -265,7 +297,7 @@ fn asha_resumes_after_a_kill_as_if_nothing_had_happened() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(recorded() < 20, "the kill came too late");
+    assert!(recorded() < 24, "the kill came too late");
     let resumed = asha(&place, &["--resume", "s"]);
     assert_eq!(resumed.succeeded(), expected.succeeded());
     let left = |place| -> Vec<_> { trials(place).into_iter().map(timeless).collect() };
