@@ -292,6 +292,7 @@ impl ControllerConfig {
         self.batch_size.unwrap_or(match self.mode {
             Mode::Reinforce | Mode::Original | Mode::Guided => 1,
             Mode::Ppo => 5,
+            _ => 1,
         })
     }
 

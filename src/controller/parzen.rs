@@ -13,21 +13,21 @@ use crate::space::{Actions, Decision, StateSpace, Value};
 #[derive(Clone, Copy, Debug, PartialEq, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ParzenConfig {
-    /// The share of the observations that is called good, above 0 and below 1. Default 0.15.
+    /// The share of the observations that is called good, above 0 and below 1. Default 0.1.
     pub gamma: f64,
     /// How many architectures are drawn for each that is proposed. Default 64.
     pub candidates: usize,
     /// The weight of the uniform distribution beside the observations, each of weight 1; it also widens
-    /// their kernels. Above 0, default 1.
+    /// their kernels. Above 0, default 0.25.
     pub prior_weight: f64,
 }
 
 impl Default for ParzenConfig {
     fn default() -> Self {
         Self {
-            gamma: 0.15,
+            gamma: 0.1,
             candidates: 64,
-            prior_weight: 1.0,
+            prior_weight: 0.25,
         }
     }
 }

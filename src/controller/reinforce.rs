@@ -139,6 +139,17 @@ impl Controller {
 }
 
 impl Batch {
+    /// The architectures `rows`, each with its advantage.
+    pub fn imagined(rows: Vec<Vec<usize>>, advantages: &[f64]) -> Self {
+        let fresh = rows.len();
+        Self {
+            weights: advantages.iter().map(|a| a / fresh as f64).collect(),
+            rows,
+            fresh,
+            ..Self::default()
+        }
+    }
+
     /// This batch, and what `controller` imitates.
     fn imitating(mut self, controller: &Controller) -> Self {
         let strength = controller.config.imitation;

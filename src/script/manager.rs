@@ -399,6 +399,14 @@ mod managers {
         score.map(|score| score.accuracy).map_err(raise)
     }
 
+    /// How many epochs a network is trained where a call does not say otherwise; 1 where a table answers, which
+    /// knows trainings of one length.
+    #[rhai_fn(get = "epochs", pure)]
+    pub fn epochs(manager: &mut Manager) -> i64 {
+        let manager = manager.0.manager.lock();
+        manager.training().map_or(1, |t| t.config.epochs as i64)
+    }
+
     /// The moving average of accuracies that rewards are measured against; `()` before the first.
     #[rhai_fn(get = "moving_accuracy", pure)]
     pub fn moving_accuracy(manager: &mut Manager) -> Dynamic {

@@ -26,8 +26,8 @@ pub(super) fn register(engine: &mut Engine) {
 #[export_module]
 mod parzen {
     /// A multivariate Parzen estimator of architectures of so many layers (TPE), which proposes what
-    /// looks like the good observations and unlike the rest. Options: `gamma` (0.15, the share of the
-    /// observations that is good), `candidates` (64 drawn for each proposal) and `prior_weight` (1, of
+    /// looks like the good observations and unlike the rest. Options: `gamma` (0.1, the share of the
+    /// observations that is good), `candidates` (64 drawn for each proposal) and `prior_weight` (0.25, of
     /// the uniform distribution beside the observations).
     ///
     /// ```rhai

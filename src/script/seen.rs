@@ -1,4 +1,4 @@
-//! Draws of searches without a policy: samples of a list, and architectures that are new.
+//! Draws of searches without a policy: samples of a list, numbers, and architectures that are new.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use rhai::{Array, Engine, FnPtr, NativeCallContext};
 use super::space::count;
 use super::{Host, Scripted, raise};
 use crate::error::Error;
+use crate::seed;
 use crate::space::Actions;
 
 /// The architectures that a search has met: a script's handle, which copies share.
@@ -115,6 +116,18 @@ mod seen {
         let host = Host::of(&ctx)?;
         let mut rng = host.variation_rng().lock();
         Ok(list.sample(&mut *rng, n).cloned().collect())
+    }
+
+    /// A number drawn from the normal distribution of this mean and standard deviation.
+    ///
+    /// ```rhai
+    /// print(normal(0.9, 0.01));
+    /// ```
+    #[rhai_fn(return_raw, volatile)]
+    pub fn normal(ctx: NativeCallContext, mean: f64, deviation: f64) -> Scripted<f64> {
+        let host = Host::of(&ctx)?;
+        let mut rng = host.variation_rng().lock();
+        Ok(mean + deviation * seed::normal(&mut rng))
     }
 }
 

@@ -158,8 +158,8 @@ mod sharing_weights {
     /// What children share: `updates` so far, `per_epoch` (the updates of an epoch), `epochs` (as the manager's option
     /// says), the number of `params`, and the `seconds` that updates and scores took in this session. `()` where
     /// weights are not shared.
-    #[rhai_fn(get = "shared", pure)]
-    pub fn shared(manager: &mut Manager) -> Dynamic {
+    #[rhai_fn(get = "sharing", pure)]
+    pub fn facts(manager: &mut Manager) -> Dynamic {
         let manager = manager.0.manager.lock();
         let Some(shared) = manager.shared() else {
             return Dynamic::UNIT;
