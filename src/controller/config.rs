@@ -290,7 +290,6 @@ impl ControllerConfig {
     /// The least number of rollouts of an update, with the mode's default.
     pub fn batch_size(&self) -> usize {
         self.batch_size.unwrap_or(match self.mode {
-            Mode::Reinforce | Mode::Original | Mode::Guided => 1,
             Mode::Ppo => 5,
             _ => 1,
         })

@@ -162,17 +162,6 @@ impl Batch {
         self
     }
 
-    /// Rollouts that nobody tried, and the advantage of each.
-    pub fn imagined(rows: Vec<Vec<usize>>, advantages: &[f64]) -> Self {
-        let share = 1.0 / rows.len() as f64;
-        Self {
-            weights: advantages.iter().map(|a| a * share).collect(),
-            fresh: rows.len(),
-            rows,
-            ..Self::default()
-        }
-    }
-
     /// The number of architectures.
     pub fn len(&self) -> usize {
         self.rows.len()
