@@ -244,7 +244,7 @@ impl Controller {
     }
 
     /// Architectures sampled from the policy.
-    fn imagine(&mut self, count: usize) -> Result<Vec<Vec<usize>>> {
+    pub(super) fn imagine(&mut self, count: usize) -> Result<Vec<Vec<usize>>> {
         let rng = &mut self.rng;
         let sample = |_, _, p: &[f64]| reinforce::sample(p, rng.random());
         let start = reinforce::start(count);

@@ -63,12 +63,6 @@ impl Gp {
         fits
     }
 
-    /// How much each decision counts: 1 as a rule, 0 where it makes no difference.
-    pub fn relevances(&self, decisions: usize) -> Vec<f64> {
-        let relevance = |d| self.theta[self.kernel.relevance(d)].exp();
-        (0..decisions).map(relevance).collect()
-    }
-
     /// Learns the hyper-parameters from `data`, going on from the last. The more is known, the less
     /// another observation changes them.
     pub fn learn(&mut self, data: &Data) {
@@ -167,6 +161,29 @@ impl Gp {
             }
         };
         x.iter().map(believe).collect()
+    }
+}
+
+#[cfg(test)]
+impl Gp {
+    /// The correlation of two architectures before anything is known of them.
+    pub fn correlation(&self, a: &[usize], b: &[usize]) -> f64 {
+        let (a, b) = (self.kernel.point(a), self.kernel.point(b));
+        self.tuned.covariance(&a, &b) / self.tuned.variance()
+    }
+
+    /// For each hyper-parameter the slope of the objective, as computed and by differences.
+    pub fn gradient_check(&self, x: &[Vec<usize>], y: &[f64]) -> Vec<(usize, f64, f64)> {
+        let points: Vec<Point> = x.iter().map(|x| self.kernel.point(x)).collect();
+        let (_, gradient) = self.objective(&self.theta, &points, y);
+        let value = |p: usize, by: f64| {
+            let mut theta = self.theta.clone();
+            theta[p] += by;
+            self.objective(&theta, &points, y).0
+        };
+        let difference = |p| (value(p, 1e-4) - value(p, -1e-4)) / 2e-4;
+        let pairs = gradient.into_iter().enumerate();
+        pairs.map(|(p, slope)| (p, slope, difference(p))).collect()
     }
 }
 

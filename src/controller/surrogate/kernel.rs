@@ -99,11 +99,6 @@ impl Kernel {
         &self.priors
     }
 
-    /// Where the relevance of the decision `d` is.
-    pub fn relevance(&self, d: usize) -> usize {
-        self.relevance + d
-    }
-
     pub fn point(&self, indices: &[usize]) -> Point {
         let places = self.encoding.decisions.iter();
         let values = indices.iter().zip(places).map(|(i, d)| d.values[*i]);
