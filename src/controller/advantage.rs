@@ -61,7 +61,9 @@ fn deviations(reward: f64, sorted: &[f64]) -> f64 {
         (distance / spread).clamp(-MOST_DEVIATIONS, MOST_DEVIATIONS)
     } else {
         // Half of all are equal: only whether it is better or worse counts.
-        distance.partial_cmp(&0.0).map_or(0.0, |o| f64::from(o as i8))
+        distance
+            .partial_cmp(&0.0)
+            .map_or(0.0, |o| f64::from(o as i8))
     }
 }
 

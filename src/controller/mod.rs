@@ -215,7 +215,9 @@ impl Controller {
         });
         match self.config.mode {
             Mode::Original => original::cut(&mut self.rollouts),
-            _ => self.memory.earned(actions.indices(), reward, self.config.memory),
+            _ => self
+                .memory
+                .earned(actions.indices(), reward, self.config.memory),
         }
         Ok(())
     }

@@ -172,7 +172,10 @@ impl Batch {
         let mut decided = Vec::new();
         let score = |step: &Step, logits: &Tensor<2>| {
             let rows = self.rows.iter();
-            let taken: Vec<_> = rows.flat_map(|r| &r[step.decisions.clone()]).copied().collect();
+            let taken: Vec<_> = rows
+                .flat_map(|r| &r[step.decisions.clone()])
+                .copied()
+                .collect();
             let taken = integers(&taken, weights);
             decided.push(Decided::new(logits.clone(), taken.clone(), self.len()));
             Ok(taken)
