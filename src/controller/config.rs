@@ -122,7 +122,7 @@ pub struct ControllerConfig {
     pub controller_cells: usize,
     /// Length of an embedding, 1 to 4096. Default 20.
     pub embedding_dim: usize,
-    /// Weight of Σ‖θ‖² in the loss, not negative. Default 0.001 in original, 0 in reinforce.
+    /// Weight of Σ‖θ‖² in the loss, not negative. Default 0.001 in original, 0 in the others.
     pub reg_param: Option<f64>,
     /// Original: discount of earlier rewards, 0 to 1 (see
     /// [`discount_rewards`](super::discount_rewards)). In reinforce an architecture is one episode
@@ -133,7 +133,8 @@ pub struct ControllerConfig {
     pub exploration: f64,
     /// Largest global norm of the gradient; 0 leaves it alone. Default 0.
     pub clip_norm: f64,
-    /// Step size, above 0. Default 0.1 in original (× 0.95 every 500 updates), 0.006 in reinforce.
+    /// Step size, above 0. Default 0.1 in original (× 0.95 every 500 updates), 0.03 in the
+    /// others.
     pub learning_rate: Option<f64>,
     /// Original: the label of the cross-entropy. Default `"encoding"`.
     pub labels: Labels,
@@ -149,13 +150,13 @@ pub struct ControllerConfig {
     /// of an objective nor a heavy tail moves.
     pub normalize: Normalize,
     /// Not original: weight of the policy's entropy, not negative; keeps it from settling early.
-    /// Default 0.002.
+    /// Default 0.05.
     pub entropy_weight: f64,
     /// Not original: the weight of the entropy after `schedule_steps` updates; `()` keeps it as it
     /// is. Default `()`.
     pub entropy_final: Option<f64>,
-    /// Not original: how the learning rate falls to 0 over `schedule_steps` updates, `"constant"`
-    /// (not at all), `"linear"` or `"cosine"`. Default `"constant"`.
+    /// Not original: how the learning rate falls to a tenth over `schedule_steps` updates,
+    /// `"constant"` (not at all), `"linear"` or `"cosine"`. Default `"constant"`.
     pub learning_rate_schedule: Schedule,
     /// Not original: the length of both schedules in updates, 1 or more; what they end at stays.
     /// Default 100.
@@ -167,8 +168,8 @@ pub struct ControllerConfig {
     /// is one. Default true.
     pub novel: bool,
     /// Not original: weight of self-imitation (Oh et al. 2018, arXiv 1806.05635): every update
-    /// also makes the best architectures so far more probable. Not negative; 0 leaves it out.
-    /// Default 1.
+    /// also makes the best quarter of what was tried more probable, once that are six. Not
+    /// negative; 0 leaves it out. Default 0.5.
     pub imitation: f64,
     /// Not original: the most architectures that are imitated, 1 to 65536. Default 16.
     pub memory: usize,
@@ -212,13 +213,13 @@ impl Default for ControllerConfig {
             baseline: Baseline::default(),
             baseline_decay: 0.9,
             normalize: Normalize::default(),
-            entropy_weight: 0.002,
+            entropy_weight: 0.05,
             entropy_final: None,
             learning_rate_schedule: Schedule::default(),
             schedule_steps: 100,
             uniform_start: true,
             novel: true,
-            imitation: 1.0,
+            imitation: 0.5,
             memory: 16,
             replays: 1,
             clip_ratio: 0.2,
@@ -281,8 +282,7 @@ impl ControllerConfig {
     /// The step size before any decay, with the mode's default.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate.unwrap_or(match self.mode {
-            Mode::Reinforce | Mode::Ppo => 0.006,
-            Mode::Guided => 0.01,
+            Mode::Reinforce | Mode::Ppo => 0.03,
             Mode::Original => 0.1,
         })
     }

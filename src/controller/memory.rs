@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 const REWARDS: usize = 1000;
 /// The share of what was tried that is worth imitating.
 const ELITE: f64 = 0.25;
+/// As long as that are fewer, there is none: the best of a handful are no better than chance.
+const FEWEST: usize = 6;
 
 /// See the head of the file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -67,6 +69,7 @@ impl Memory {
     /// arXiv 1604.00772, eq. 49).
     pub fn elite(&self) -> impl Iterator<Item = (&[usize], f64)> {
         let number = (self.tried as f64 * ELITE).ceil() as usize;
+        let number = if number < FEWEST { 0 } else { number };
         let number = number.min(self.best.len());
         let weight = move |rank: usize| (number as f64 + 0.5).ln() - (rank as f64 + 1.0).ln();
         let total: f64 = (0..number).map(weight).sum();

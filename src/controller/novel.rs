@@ -27,7 +27,7 @@ impl Controller {
             rounds = ROUNDS;
         }
         for round in 0..rounds {
-            let drawn = if self.config.novel { DRAWS } else { 1 };
+            let drawn = if round == 0 { 1 } else { DRAWS };
             let mut paths = self.draw(drawn)?;
             let new = |path: &Path| !self.memory.seen.contains(&path.indices);
             let found = paths.iter().position(new);

@@ -45,7 +45,12 @@ impl Controller {
 }
 
 /// The clipped gain of each fresh row and that of each imitated one, `[batch, 1]`.
-fn clipped(log_probs: &Tensor<2>, before: &Tensor<2>, batch: &Batch, clip: f64) -> Tensor<2> {
+pub(super) fn clipped(
+    log_probs: &Tensor<2>,
+    before: &Tensor<2>,
+    batch: &Batch,
+    clip: f64,
+) -> Tensor<2> {
     let weights = batch.weights(&log_probs.device());
     let (fresh, all) = (batch.fresh(), batch.len());
     let of_fresh = |t: &Tensor<2>| t.clone().narrow(0, 0, fresh);

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use rhai::plugin::*;
@@ -14,6 +15,7 @@ use super::space::{Space, count};
 use super::{Host, Scripted, raise};
 use crate::controller::{Controller, ControllerConfig, Update, discount_rewards};
 use crate::error::Error;
+use crate::report::progress::warn;
 use crate::space::Actions;
 
 /// A script's handle of a controller: copies share it.
@@ -23,6 +25,8 @@ pub(super) struct Policy(Arc<Shared>);
 struct Shared {
     controller: Mutex<Controller>,
     keeping: Keeping,
+    /// Whether a collapse was reported.
+    warned: AtomicBool,
 }
 
 pub(super) fn register(engine: &mut Engine) {
@@ -77,16 +81,40 @@ mod controllers {
         with(ctx, layers, space, Map::new())
     }
 
-    /// A controller with options: `mode` ("reinforce" or "original"), `cell` ("lstm", "gru",
-    /// "nas"), `controller_cells` (32), `embedding_dim` (20), `learning_rate`, `reg_param`,
-    /// `discount_factor` (0.99), `exploration` (0.8, original mode), `clip_norm` (0: off),
-    /// `labels` ("encoding" or "one_hot", original mode), `batch_size` (1), `baseline_decay`,
-    /// `entropy_weight`, `restore_controller` (a file that `save` wrote).
+    /// A controller with options. The defaults are those that found the best architectures on tables and
+    /// synthetic spaces; an option that the mode does not know is left aside.
+    ///
+    /// - `mode`: "reinforce", "ppo" (clipped objective, several epochs over a mini-batch) or "original"
+    ///   (that of titu1994).
+    /// - The network: `cell` ("lstm", "gru", "nas"), `controller_cells` (32), `embedding_dim` (20),
+    ///   `uniform_start` (true: it starts without a preference).
+    /// - The update: `learning_rate` (0.03), `learning_rate_schedule` ("constant", "linear" or "cosine":
+    ///   down to a tenth over `schedule_steps` updates, 100), `clip_norm` (0: off), `reg_param` (0),
+    ///   `batch_size` (1, in ppo 5), `replays` (1: gradient steps of an update, the others on what is
+    ///   imitated); in ppo `ppo_epochs` (4) and `clip_ratio` (0.2).
+    /// - What it learns from: `normalize` ("rank" of a reward among all so far, "deviation" from their
+    ///   median, "none"), `baseline` ("ema" with `baseline_decay` (0.9), or "leave_one_out" of the
+    ///   mini-batch), `imitation` (0.5: weight of the best so far, at most `memory` (16) of them).
+    /// - How it explores: `novel` (true: no architecture twice as long as there is a new one),
+    ///   `entropy_weight` (0.05), which goes to `entropy_final` over `schedule_steps`.
+    /// - When it has collapsed: `collapse_entropy` (0.02 of a uniform policy's), `collapse_repeats` (20
+    ///   draws in a row seen before).
+    /// - In mode original: `exploration` (0.8), `discount_factor` (0.99), `labels` ("encoding" or
+    ///   "one_hot"), and its own defaults of `learning_rate` (0.1) and `reg_param` (0.001).
+    /// - `restore_controller`: a file that `save` wrote.
     ///
     /// ```rhai
     /// let space = StateSpace();
     /// space.add_state("kernel", [1, 3]);
     /// let controller = Controller(4, space, #{ controller_cells: 32, embedding_dim: 20 });
+    /// let careful = Controller(4, space, #{
+    ///     mode: "ppo", batch_size: 4, baseline: "leave_one_out", entropy_weight: 0.1, entropy_final: 0.0,
+    ///     learning_rate_schedule: "cosine", schedule_steps: 50,
+    /// });
+    /// // REINFORCE as its paper has it.
+    /// let plain = Controller(4, space, #{
+    ///     novel: false, imitation: 0.0, normalize: "none", learning_rate: 0.006, entropy_weight: 0.002,
+    /// });
     /// ```
     #[rhai_fn(name = "Controller", return_raw, volatile)]
     pub fn with(
@@ -105,6 +133,7 @@ mod controllers {
         Ok(Policy(Arc::new(Shared {
             controller: Mutex::new(controller.map_err(raise)?),
             keeping,
+            warned: AtomicBool::new(false),
         })))
     }
 
@@ -164,6 +193,12 @@ mod controllers {
         let Some(update) = inner.train_step().map_err(raise)? else {
             return Ok(Dynamic::UNIT);
         };
+        if update.collapsed && !controller.0.warned.swap(true, Ordering::Relaxed) {
+            warn(&format!(
+                "the controller has collapsed after {} updates: it would sample what it has seen",
+                update.step
+            ));
+        }
         let kept = controller
             .0
             .keeping
@@ -232,6 +267,29 @@ mod controllers {
         controller.0.controller.lock().entropy().map_err(raise)
     }
 
+    /// Whether the policy has collapsed, as of the last update: its entropy is below `collapse_entropy` of
+    /// a uniform policy's, or the first draws of `collapse_repeats` calls of `get_action` in a row had all
+    /// been seen before. The first time, a line on standard error says so. With `novel` the search goes
+    /// on with what is nearest to the policy's favourites; a higher `entropy_weight` keeps it open.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let controller = Controller(4, space);
+    /// if controller.collapsed { print("it has settled"); }
+    /// ```
+    #[rhai_fn(get = "collapsed", pure)]
+    pub fn collapsed(controller: &mut Policy) -> bool {
+        controller.0.controller.lock().collapsed()
+    }
+
+    /// The number of rollouts that an update learns from: so many architectures may be trained side by
+    /// side.
+    #[rhai_fn(get = "batch_size", pure)]
+    pub fn batch_size(controller: &mut Policy) -> i64 {
+        controller.0.controller.lock().config().batch_size() as i64
+    }
+
     /// The probability of a random architecture in original mode.
     #[rhai_fn(get = "exploration", pure)]
     pub fn exploration(controller: &mut Policy) -> f64 {
@@ -250,7 +308,8 @@ mod controllers {
         controller.0.controller.lock().step() as i64
     }
 
-    /// The moving average of rewards that advantages are measured against; `()` before the first.
+    /// The moving average that advantages are measured against, of rewards as `normalize` turns them; `()`
+    /// before the first.
     #[rhai_fn(get = "baseline", pure)]
     pub fn baseline(controller: &mut Policy) -> Dynamic {
         let baseline = controller.0.controller.lock().baseline();

@@ -1,6 +1,8 @@
 //! The gradients of both losses, for every cell and every kind of state, against central
 //! differences.
 
+use burn::tensor::Tensor;
+
 use super::*;
 use crate::controller::gradient::Objective;
 
@@ -19,14 +21,26 @@ fn objective(controller: &Controller, weights: &Weights) -> Objective {
         rollout(&[1, 2, 0, 0, 1, 1, 0, 2], 0.7),
         rollout(&[0, 1, 1, 2, 0, 0, 1, 1], -0.4),
     ];
-    match config.mode {
-        Mode::Original => original::objective(policy, weights, config, &batch[0]),
-        Mode::Reinforce => {
-            let advantages = [batch[0].reward, batch[1].reward];
-            reinforce::objective(policy, weights, config, &batch, &advantages)
-        }
+    if config.mode == Mode::Original {
+        return original::objective(policy, weights, config, &batch[0]).unwrap();
     }
-    .unwrap()
+    let mut learner = controller.clone();
+    learner.baseline = Some(0.0);
+    learner.rollouts = batch.into();
+    let batch = learner.batch();
+    match config.mode {
+        Mode::Ppo => {
+            // Before the policy came to where it is, both were half as probable.
+            let decided = batch.decided(policy, weights).unwrap();
+            let now = batch.decided(policy, &controller.weights).unwrap();
+            let now = now.log_probs().into_data();
+            let before =
+                Tensor::<2>::from_data(now, &weights.device()).sub_scalar(std::f32::consts::LN_2);
+            let gains = ppo::clipped(&decided.log_probs(), &before, &batch, config.clip_ratio);
+            decided.objective(gains, config, 0, weights)
+        }
+        _ => reinforce::objective(policy, weights, config, 0, &batch).unwrap(),
+    }
 }
 
 /// What is differentiated; in original mode the loss itself has another slope in TensorFlow.
@@ -39,7 +53,7 @@ fn minimised(controller: &Controller, weights: &Weights) -> f64 {
 
 #[test]
 fn gradients_are_the_slopes_of_the_loss() {
-    for mode in [Mode::Reinforce, Mode::Original] {
+    for mode in [Mode::Reinforce, Mode::Ppo, Mode::Original] {
         for cell in [CellKind::Lstm, CellKind::Gru, CellKind::Nas] {
             check(mode, cell, space());
         }

@@ -11,6 +11,7 @@ mod guided;
 pub mod landscapes;
 mod learning;
 mod plain;
+mod policy;
 mod pool;
 mod recorded;
 mod snapshots;
@@ -38,9 +39,16 @@ fn mixed() -> Arc<StateSpace> {
     Arc::new(space)
 }
 
+/// A mode as its paper has it, without what the defaults add: the options of the first release.
 fn config(mode: Mode) -> ControllerConfig {
     ControllerConfig {
         mode,
+        learning_rate: (mode != Mode::Original).then_some(0.006),
+        normalize: Normalize::None,
+        entropy_weight: 0.002,
+        uniform_start: false,
+        novel: false,
+        imitation: 0.0,
         ..ControllerConfig::default()
     }
 }
@@ -113,7 +121,7 @@ fn discounting_restarts_at_rewards_that_are_not_zero() {
 fn a_mini_batch_updates_when_it_is_full() {
     let mut controller = controller(
         ControllerConfig {
-            batch_size: 3,
+            batch_size: Some(3),
             ..config(Mode::Reinforce)
         },
         0,

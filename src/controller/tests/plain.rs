@@ -11,7 +11,7 @@ fn after_three_rounds() -> Controller {
     let config = ControllerConfig {
         controller_cells: 4,
         embedding_dim: 3,
-        batch_size: 2,
+        batch_size: Some(2),
         ..config(Mode::Reinforce)
     };
     let mut controller =

@@ -22,8 +22,8 @@ fn pool(
 
 fn batches(batch_size: usize) -> ControllerConfig {
     ControllerConfig {
-        batch_size,
-        ..ControllerConfig::default()
+        batch_size: Some(batch_size),
+        ..config(Mode::Reinforce)
     }
 }
 

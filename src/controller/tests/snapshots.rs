@@ -24,7 +24,7 @@ fn a_restored_controller_goes_on_exactly() {
     ] {
         let path = folder.path().join("controller.safetensors");
         let config = ControllerConfig {
-            batch_size,
+            batch_size: Some(batch_size),
             ..config(mode)
         };
         let mut straight = controller(config.clone(), 1);
@@ -52,7 +52,7 @@ fn a_controller_with_anchors_goes_on_exactly() {
     for mode in [Mode::Reinforce, Mode::Original] {
         let made = |seed| {
             let config = ControllerConfig {
-                batch_size: 3,
+                batch_size: Some(3),
                 ..config(mode)
             };
             Controller::new(mixed(), 4, config, &Device::flex(), Seed(seed)).unwrap()
