@@ -5,10 +5,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use nas_script::controller::{Controller, ControllerConfig, Mode};
 use nas_script::seed::Seed;
-use nas_script::space::{StateSpace, Value};
+use nas_script::space::{Actions, StateSpace, Value};
 
 fn controller(mode: Mode) -> nas_script::Result<Controller> {
     let ints = |values: &[i64]| values.iter().map(|v| Value::Int(*v)).collect();
@@ -46,5 +46,52 @@ fn updates(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, updates);
+/// A proposal of mode guided after so many trials: the surrogate is fitted to them, the policy learns
+/// from imagined rollouts, and the next architecture is found. 8 layers of one of three blocks.
+fn proposals(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("guided");
+    group.sample_size(10);
+    for trials in [200, 1000] {
+        let mut space = StateSpace::new();
+        let blocks = ["identity", "k3", "k5"].map(|block| Value::Text(block.into()));
+        let added = space.add_state("block", blocks.to_vec());
+        let (space, seed) = (Arc::new(space), Seed(0));
+        let config = ControllerConfig {
+            mode: Mode::Guided,
+            ..ControllerConfig::default()
+        };
+        let made = Controller::new(space.clone(), 8, config, &Device::flex(), seed);
+        let (Ok(_), Ok(mut controller)) = (added, made) else {
+            panic!("the space and the options of the bench are valid");
+        };
+        let mut rng = seed.stream("bench");
+        let objective = |actions: &Actions| {
+            let indices = actions.indices().iter().enumerate();
+            indices
+                .map(|(d, i)| ((d + 2) * i) as f64)
+                .sum::<f64>()
+                .sqrt()
+        };
+        for _ in 0..trials {
+            let Ok(actions) = Actions::random(&space, 8, &mut rng) else {
+                panic!("the space has architectures");
+            };
+            let stored = controller.store_rollout(&actions, objective(&actions));
+            stored.unwrap_or_else(|error| panic!("{error}"));
+        }
+        group.bench_function(format!("proposal after {trials} trials"), |b| {
+            b.iter_batched(
+                || controller.clone(),
+                |mut controller| {
+                    let update = controller.train_step();
+                    black_box(update.and_then(|_| controller.get_action(None)))
+                },
+                BatchSize::LargeInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, updates, proposals);
 criterion_main!(benches);

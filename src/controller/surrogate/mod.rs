@@ -107,6 +107,8 @@ pub(super) struct Memory {
     /// The logarithms of the kernel's hyper-parameters; none of other models, which start afresh.
     theta: Vec<f64>,
     learned: usize,
+    /// What the draws of models other than a Gaussian process come from.
+    seed: Option<Seed>,
 }
 
 impl Surrogate {
@@ -270,18 +272,27 @@ impl Surrogate {
     }
 
     pub(super) fn memory(&self) -> Memory {
+        let seed = Some(self.seed);
         match &self.model {
             Model::Gp(gp) => {
                 let (theta, learned) = gp.memory();
                 let theta = theta.to_vec();
-                Memory { theta, learned }
+                Memory {
+                    theta,
+                    learned,
+                    seed,
+                }
             }
-            Model::Ensemble(_) | Model::Trees(_) => Memory::default(),
+            Model::Ensemble(_) | Model::Trees(_) => Memory {
+                seed,
+                ..Memory::default()
+            },
         }
     }
 
     /// Goes on from `memory`; false where it is of another space or kind.
     pub(super) fn remember(&mut self, memory: &Memory) -> bool {
+        self.seed = memory.seed.unwrap_or(self.seed);
         match &mut self.model {
             Model::Gp(gp) => gp.remember(&memory.theta, memory.learned),
             Model::Ensemble(_) | Model::Trees(_) => memory.theta.is_empty(),

@@ -40,7 +40,7 @@ fn found(landscape: &Landscape, tried: &[Vec<usize>]) -> f64 {
 
 #[test]
 fn a_surrogate_finds_more_than_random_and_reinforce() {
-    for name in ["pairwise", "ordinal", "cell"] {
+    for name in ["pairwise", "ordinal", "additive"] {
         let landscape = Landscape::named(name);
         let (seeds, trials) = (3, 30);
         let mut sums = [0.0; 3];
@@ -115,26 +115,6 @@ fn the_first_architectures_have_little_in_common() {
             assert!(apart >= 4, "{a:?} {b:?}");
         }
     }
-}
-
-#[test]
-fn the_policy_comes_to_sample_what_is_promised() {
-    let landscape = Landscape::named("additive");
-    let mut controller = made(&landscape, config(Mode::Guided), 0);
-    let entropy = controller.entropy().unwrap();
-    let mean = |controller: &mut Controller| {
-        let samples = controller.imagine(200).unwrap();
-        samples.iter().map(|x| landscape.truth(x)).sum::<f64>() / 200.0
-    };
-    let before = mean(&mut controller);
-    search(&mut controller, &landscape, 24);
-    let after = mean(&mut controller);
-    let best = *landscape.truths().last().unwrap();
-    assert!(
-        after - before > 0.3 * (best - before),
-        "{before} {after} of {best}"
-    );
-    assert!(controller.entropy().unwrap() < entropy);
 }
 
 #[test]
