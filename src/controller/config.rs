@@ -110,7 +110,7 @@ pub enum Labels {
 
 /// The options of a [`Controller`](super::Controller), under the names scripts use.
 ///
-/// Each note names the mode that an option applies to, where it is not both.
+/// Each note names the mode that an option applies to, where it is not all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ControllerConfig {

@@ -2,7 +2,8 @@
 //! of networks, children or scripts.
 //!
 //! Read an update top to bottom in `reinforce`, `ppo` (the papers') or `original` (the Keras
-//! project's); what it learns from is in `advantage` and `memory`; the network is in `policy`, what it walks in `steps`, every hyper-parameter in `config`.
+//! project's); what it learns from is in `advantage` and `memory`; the network is in `policy`, what it
+//! walks in `steps`, every hyper-parameter in `config`.
 //! `pool` holds several controllers that learn together.
 
 mod advantage;
@@ -156,8 +157,8 @@ impl Controller {
     /// Decides the next architecture.
     ///
     /// Each decision is sampled from the softmax, with `novel` again until the architecture is one
-    /// that was neither sampled nor stored before; `state` is only checked. In original mode it is, with probability [`exploration`](Self::exploration), drawn uniformly,
-    /// else the policy's most probable values after `state`.
+    /// that was neither sampled nor stored before; `state` is only checked. In original mode it is, with
+    /// probability [`exploration`](Self::exploration), drawn uniformly, else the policy's most probable values after `state`.
     ///
     /// # Errors
     /// [`Error::Invalid`] where `state` is of another space or number of layers.

@@ -59,7 +59,7 @@ struct Rng {
 }
 
 impl Controller {
-    /// Saves weights, optimizer, baseline, random state and step in one file, in one step: a reader
+    /// Saves weights, optimizer, baseline, memory, random state and step in one file, in one step: a reader
     /// sees the old file or the new one.
     ///
     /// # Errors

@@ -316,8 +316,8 @@ mod controllers {
         baseline.map_or(Dynamic::UNIT, Dynamic::from_float)
     }
 
-    /// Saves weights, optimizer, baseline, random state and step in one `.safetensors` file below
-    /// the script's folder.
+    /// Saves weights, optimizer, baseline, what was seen, random state and step in one
+    /// `.safetensors` file below the script's folder.
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn save(ctx: NativeCallContext, controller: &mut Policy, path: &str) -> Scripted<()> {
         let path = save_path(&Host::of(&ctx)?, path)?;
