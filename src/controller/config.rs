@@ -133,8 +133,8 @@ pub struct ControllerConfig {
     pub exploration: f64,
     /// Largest global norm of the gradient; 0 leaves it alone. Default 0.
     pub clip_norm: f64,
-    /// Step size, above 0. Default 0.1 in original (× 0.95 every 500 updates), 0.03 in the
-    /// others.
+    /// Step size, above 0. Default 0.1 in original (× 0.95 every 500 updates), 0.01 in
+    /// guided, 0.03 in the others.
     pub learning_rate: Option<f64>,
     /// Original: the label of the cross-entropy. Default `"encoding"`.
     pub labels: Labels,

@@ -285,3 +285,98 @@ fn pick(p: &[f64], rng: &mut impl Rng) -> usize {
     }
     p.len() - 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seed::Seed;
+
+    fn space(values: Vec<Value>) -> Arc<StateSpace> {
+        let mut space = StateSpace::new();
+        space.add_state("state", values).unwrap();
+        space.into()
+    }
+
+    fn names(n: usize) -> Arc<StateSpace> {
+        space((0..n).map(|i| Value::Text(format!("v{i}"))).collect())
+    }
+
+    fn given(space: &Arc<StateSpace>, indices: &[usize]) -> Actions {
+        Actions::given(space.clone(), indices.len(), indices.to_vec())
+    }
+
+    fn parzen(space: &Arc<StateSpace>, layers: usize, gamma: f64) -> Parzen {
+        let config = ParzenConfig {
+            gamma,
+            prior_weight: 1.0,
+            ..ParzenConfig::default()
+        };
+        Parzen::new(space.clone(), layers, config).unwrap()
+    }
+
+    #[test]
+    fn a_density_is_the_mixture_of_its_kernels_and_the_prior() {
+        let space = names(2);
+        let mut parzen = parzen(&space, 2, 0.5);
+        let observed = [(given(&space, &[0, 0]), 0.9), (given(&space, &[1, 1]), 0.1)];
+        parzen.fit(&observed).unwrap();
+        let good = parzen.mixture(&parzen.good);
+        // Two kernels, so half a count for each value: 1.5 / 2 at the centre, 0.5 / 2 beside it.
+        let expected = |near: f64| ((0.25 + near) / 2.0).ln();
+        let density = |indices: &[usize]| good.log_density(indices);
+        assert!((density(&[0, 0]) - expected(0.75 * 0.75)).abs() < 1e-12);
+        assert!((density(&[0, 1]) - expected(0.75 * 0.25)).abs() < 1e-12);
+        assert!((density(&[1, 1]) - expected(0.25 * 0.25)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn numbers_are_near_their_neighbours_in_whatever_order_they_stand() {
+        let sizes = space([64, 8, 32, 16, 24].map(Value::Int).into());
+        let parzen = parzen(&sizes, 1, 0.5);
+        let kernel = parzen.decisions[0].kernel(4, 1.0);
+        for row in &kernel {
+            assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        }
+        // Around 16: itself, then 8 and 24 alike, then 32 and 64.
+        let around = &kernel[3];
+        assert!((around[1] - around[4]).abs() < 1e-12);
+        assert!(around[3] > around[1] && around[1] > around[2] && around[2] > around[0]);
+    }
+
+    #[test]
+    fn proposals_look_like_the_good_and_are_new() {
+        let space = names(4);
+        let mut parzen = parzen(&space, 3, 0.2);
+        let mut random = Seed(5).stream("test");
+        let mut observed: Vec<(Actions, f64)> = Vec::new();
+        for _ in 0..30 {
+            let actions = Actions::random(&space, 3, &mut random).unwrap();
+            let worth = actions.indices().iter().filter(|i| **i == 2).count();
+            observed.push((actions, worth as f64));
+        }
+        parzen.fit(&observed).unwrap();
+        let pending = [given(&space, &[2, 2, 2])];
+        let proposed = parzen.propose(8, &pending, &mut random);
+        let new: BTreeSet<_> = proposed.iter().map(|a| a.indices().to_vec()).collect();
+        assert_eq!(new.len(), 8, "no two alike");
+        let known = |a: &Actions| observed.iter().any(|(o, _)| o == a) || pending.contains(a);
+        assert!(!proposed.iter().any(known));
+        let worth = |a: &Actions| a.indices().iter().filter(|i| **i == 2).count();
+        let mean = proposed.iter().map(worth).sum::<usize>() as f64 / 8.0;
+        assert!(mean > 1.2, "by chance 0.75, found {mean}");
+    }
+
+    #[test]
+    fn a_space_that_is_used_up_is_asked_again() {
+        let space = names(2);
+        let mut parzen = parzen(&space, 1, 0.5);
+        let observed = [(given(&space, &[0]), 1.0), (given(&space, &[1]), 0.0)];
+        parzen.fit(&observed).unwrap();
+        assert_eq!(parzen.propose(3, &[], &mut Seed(0).stream("test")).len(), 3);
+        let wrong = parzen.fit(&[(given(&space, &[0]), f64::NAN)]).unwrap_err();
+        assert_eq!(
+            wrong.to_string(),
+            "fit: objective: expected a number, found NaN"
+        );
+    }
+}

@@ -1,9 +1,10 @@
 //! Where `import` finds modules: `nas/…` in the embedded standard library, everything else below
 //! the script's folder. Each module's functions see their own module's functions first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::thread::{self, ThreadId};
 
 use include_dir::{Dir, include_dir};
 use parking_lot::Mutex;
@@ -109,8 +110,8 @@ pub(super) struct Resolver {
     sources: Sources,
     compiled: Mutex<BTreeMap<String, SharedModule>>,
     fresh_names: SharedModule,
-    /// What is being compiled right now, outermost first.
-    loading: Mutex<Vec<String>>,
+    /// What is being compiled right now, and by whom: the runs of `replicate` import side by side.
+    loading: Mutex<HashSet<(ThreadId, String)>>,
 }
 
 impl Resolver {
@@ -192,12 +193,12 @@ impl ModuleResolver for Resolver {
         if let Some(module) = self.compiled.lock().get(path) {
             return Ok(module.clone());
         }
-        if self.loading.lock().iter().any(|loading| loading == path) {
+        let loading = (thread::current().id(), path.to_string());
+        if !self.loading.lock().insert(loading.clone()) {
             return Err(refused(path, "it imports itself", position));
         }
-        self.loading.lock().push(path.into());
         let module = self.load(engine, path, position);
-        self.loading.lock().pop();
+        self.loading.lock().remove(&loading);
         let module = module?;
         self.compiled.lock().insert(path.into(), module.clone());
         Ok(module)

@@ -381,7 +381,7 @@ proptest! {
 }
 
 /// Layers with a state and an anchor, and a choice: 2 × (2 + earlier layers) and 3 decisions.
-fn mixed() -> Arc<StateSpace> {
+fn varied() -> Arc<StateSpace> {
     let mut space = original();
     space.add_anchor("skip").unwrap();
     space.add_choice("head", ints(&[1, 2, 3])).unwrap();
@@ -397,7 +397,7 @@ fn distance(a: &Actions, b: &Actions) -> usize {
 
 #[test]
 fn neighbours_are_all_that_differ_in_one_decision() {
-    let space = mixed();
+    let space = varied();
     let actions = Actions::random(&space, 3, &mut Seed(1).stream("test")).unwrap();
     let neighbours = actions.neighbours();
     // 3 kernels, 3 × 2 other filters, 0 + 1 + 2 earlier layers, 2 other heads.
@@ -409,7 +409,7 @@ fn neighbours_are_all_that_differ_in_one_decision() {
 
 #[test]
 fn a_mutation_changes_as_many_decisions_as_it_is_told_to() {
-    let space = mixed();
+    let space = varied();
     let mut random = Seed(2).stream("test");
     let actions = Actions::random(&space, 3, &mut random).unwrap();
     let mut reached = BTreeSet::new();
@@ -430,7 +430,7 @@ fn a_mutation_changes_as_many_decisions_as_it_is_told_to() {
 
 #[test]
 fn a_crossing_takes_each_decision_of_one_of_the_two() {
-    let space = mixed();
+    let space = varied();
     let mut random = Seed(3).stream("test");
     let a = Actions::random(&space, 3, &mut random).unwrap();
     let b = a.mutated(100, &mut random);
