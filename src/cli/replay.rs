@@ -71,6 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Ending> {
         if trial.outcome.failure.is_none() {
             trial.reward = rescorer.reward(&trial).map_err(failed)?;
             trial.score = Some(trial.reward);
+            trial.objective = trial.score;
         }
         let (trial, _) = study.record(trial)?;
         if let Some(controller) = &mut controller {

@@ -3,17 +3,24 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::guided::GuidedConfig;
 use crate::error::{Error, Result};
 
 /// Which algorithm samples from and updates the policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// REINFORCE with a moving-average baseline and Adam (arXiv 1611.01578, §3.2).
+    /// REINFORCE with a moving-average baseline and Adam (arXiv 1611.01578, §3.2), and what the
+    /// options below add to it.
     #[default]
     Reinforce,
+    /// Proximal policy optimization: several epochs over a mini-batch on the clipped objective
+    /// (arXiv 1707.06347, §3), as NASNet's controller learns (arXiv 1707.07012, appendix A).
+    Ppo,
     /// The update of `titu1994/neural-architecture-search`, number for number.
     Original,
+    /// The policy learns from a surrogate of the objective, which is fitted to all trials.
+    Guided,
 }
 
 impl Mode {
@@ -21,9 +28,49 @@ impl Mode {
     pub fn name(self) -> &'static str {
         match self {
             Self::Reinforce => "reinforce",
+            Self::Ppo => "ppo",
             Self::Original => "original",
+            Self::Guided => "guided",
         }
     }
+}
+
+/// What a reward is compared with, so that the policy learns from the difference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Baseline {
+    /// The exponential moving average of the rewards before it.
+    #[default]
+    Ema,
+    /// The mean of the other rewards of its mini-batch (Kool et al. 2019).
+    LeaveOneOut,
+}
+
+/// What rewards are turned into before the baseline is subtracted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalize {
+    /// Nothing: the policy learns from rewards as they are, for which `learning_rate` must fit.
+    None,
+    /// Their distance from the median of the rewards so far in robust standard deviations
+    /// (interquartile range / 1.349), cut to ±3.
+    Deviation,
+    /// Their rank among the rewards so far, from -1 (the lowest) to 1 (the highest).
+    #[default]
+    Rank,
+}
+
+/// How a weight or rate goes from its first value to its last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    /// It stays at the first.
+    #[default]
+    Constant,
+    /// In equal steps.
+    Linear,
+    /// Along half a cosine (arXiv 1608.03983): slowly at both ends.
+    Cosine,
 }
 
 /// The recurrent cell of the policy; its equations are in `cell.rs`.
@@ -90,18 +137,62 @@ pub struct ControllerConfig {
     pub learning_rate: Option<f64>,
     /// Original: the label of the cross-entropy. Default `"encoding"`.
     pub labels: Labels,
-    /// Reinforce: the least number of rollouts an update learns from, 1 to 65536. Default 1.
-    pub batch_size: usize,
-    /// Reinforce: share of the old value in the moving average of rewards, 0 to below 1. Default
-    /// 0.9.
+    /// Not original: the least number of rollouts an update learns from, 1 to 65536. Default 1 in
+    /// reinforce, 5 in ppo.
+    pub batch_size: Option<usize>,
+    /// Not original: what rewards are compared with. Default `"ema"`.
+    pub baseline: Baseline,
+    /// Not original: share of the old value in the moving average of rewards, 0 to below 1.
+    /// Default 0.9.
     pub baseline_decay: f64,
-    /// Reinforce: weight of the policy's entropy, not negative; keeps it from settling early.
+    /// Not original: what rewards are turned into first. Default `"rank"`, which neither the scale
+    /// of an objective nor a heavy tail moves.
+    pub normalize: Normalize,
+    /// Not original: weight of the policy's entropy, not negative; keeps it from settling early.
     /// Default 0.002.
     pub entropy_weight: f64,
+    /// Not original: the weight of the entropy after `schedule_steps` updates; `()` keeps it as it
+    /// is. Default `()`.
+    pub entropy_final: Option<f64>,
+    /// Not original: how the learning rate falls to 0 over `schedule_steps` updates, `"constant"`
+    /// (not at all), `"linear"` or `"cosine"`. Default `"constant"`.
+    pub learning_rate_schedule: Schedule,
+    /// Not original: the length of both schedules in updates, 1 or more; what they end at stays.
+    /// Default 100.
+    pub schedule_steps: u64,
+    /// Not original: whether the policy's first softmaxes are all uniform; else they start from random
+    /// weights. Default true.
+    pub uniform_start: bool,
+    /// Not original: whether an architecture is drawn again until it is a new one, as long as there
+    /// is one. Default true.
+    pub novel: bool,
+    /// Not original: weight of self-imitation (Oh et al. 2018, arXiv 1806.05635): every update
+    /// also makes the best architectures so far more probable. Not negative; 0 leaves it out.
+    /// Default 1.
+    pub imitation: f64,
+    /// Not original: the most architectures that are imitated, 1 to 65536. Default 16.
+    pub memory: usize,
+    /// Reinforce: gradient steps of an update, 1 to 1000, those after the first on what is imitated
+    /// alone. Default 1.
+    pub replays: usize,
+    /// Ppo: how far the probability of an architecture may move in an update and still be paid
+    /// for, above 0 to below 1. Default 0.2.
+    pub clip_ratio: f64,
+    /// Ppo: gradient steps of an update, 1 to 1000. Default 4.
+    pub ppo_epochs: usize,
+    /// Not original: the entropy, as a share of that of uniform draws, below which the policy
+    /// counts as [collapsed](super::Controller::collapsed), 0 to below 1. Default 0.02.
+    pub collapse_entropy: f64,
+    /// Not original: so many draws in a row of architectures drawn before count as a collapse as
+    /// well, 1 or more. Default 20.
+    pub collapse_repeats: u64,
     /// A file written by [`Controller::save`](super::Controller::save) to go on from; `false` or
     /// nothing starts afresh.
     #[serde(deserialize_with = "path_or_false")]
     pub restore_controller: Option<String>,
+    /// The options of mode guided.
+    #[serde(flatten)]
+    pub guided: GuidedConfig,
 }
 
 impl Default for ControllerConfig {
@@ -117,10 +208,25 @@ impl Default for ControllerConfig {
             clip_norm: 0.0,
             learning_rate: None,
             labels: Labels::default(),
-            batch_size: 1,
+            batch_size: None,
+            baseline: Baseline::default(),
             baseline_decay: 0.9,
+            normalize: Normalize::default(),
             entropy_weight: 0.002,
+            entropy_final: None,
+            learning_rate_schedule: Schedule::default(),
+            schedule_steps: 100,
+            uniform_start: true,
+            novel: true,
+            imitation: 1.0,
+            memory: 16,
+            replays: 1,
+            clip_ratio: 0.2,
+            ppo_epochs: 4,
+            collapse_entropy: 0.02,
+            collapse_repeats: 20,
             restore_controller: None,
+            guided: GuidedConfig::default(),
         }
     }
 }
@@ -139,24 +245,53 @@ impl ControllerConfig {
         "learning_rate",
         "labels",
         "batch_size",
+        "baseline",
         "baseline_decay",
+        "normalize",
         "entropy_weight",
+        "entropy_final",
+        "learning_rate_schedule",
+        "schedule_steps",
+        "uniform_start",
+        "novel",
+        "imitation",
+        "memory",
+        "replays",
+        "clip_ratio",
+        "ppo_epochs",
+        "collapse_entropy",
+        "collapse_repeats",
         "restore_controller",
+        "surrogate",
+        "initial",
+        "imagined_updates",
+        "imagined_batch",
+        "imagined_entropy",
+        "candidates",
     ];
 
     /// The weight of Σ‖θ‖², with the mode's default.
     pub fn reg_param(&self) -> f64 {
         self.reg_param.unwrap_or(match self.mode {
-            Mode::Reinforce => 0.0,
             Mode::Original => 0.001,
+            _ => 0.0,
         })
     }
 
     /// The step size before any decay, with the mode's default.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate.unwrap_or(match self.mode {
-            Mode::Reinforce => 0.006,
+            Mode::Reinforce | Mode::Ppo => 0.006,
+            Mode::Guided => 0.01,
             Mode::Original => 0.1,
+        })
+    }
+
+    /// The least number of rollouts of an update, with the mode's default.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size.unwrap_or(match self.mode {
+            Mode::Ppo => 5,
+            _ => 1,
         })
     }
 
@@ -176,7 +311,10 @@ impl ControllerConfig {
         let not_negative = |v: f64| v >= 0.0;
         size("controller_cells", self.controller_cells, 4096)?;
         size("embedding_dim", self.embedding_dim, 4096)?;
-        size("batch_size", self.batch_size, 65536)?;
+        size("batch_size", self.batch_size(), 65536)?;
+        size("memory", self.memory, 65536)?;
+        size("replays", self.replays, 1000)?;
+        size("ppo_epochs", self.ppo_epochs, 1000)?;
         number("reg_param", self.reg_param(), not_negative, "0 or more")?;
         number("discount_factor", self.discount_factor, share, "0 to 1")?;
         number("exploration", self.exploration, share, "0 to 1")?;
@@ -186,8 +324,23 @@ impl ControllerConfig {
         number("learning_rate", rate, positive, "a number above 0")?;
         let decay = |v: f64| (0.0..1.0).contains(&v);
         number("baseline_decay", self.baseline_decay, decay, "0 to below 1")?;
-        let entropy = self.entropy_weight;
-        number("entropy_weight", entropy, not_negative, "0 or more")
+        let (first, last) = (self.entropy_weight, self.entropy_final);
+        number("entropy_weight", first, not_negative, "0 or more")?;
+        let last = last.unwrap_or(first);
+        number("entropy_final", last, not_negative, "0 or more")?;
+        number("imitation", self.imitation, not_negative, "0 or more")?;
+        let inside = |v: f64| v > 0.0 && v < 1.0;
+        let between = "a number between 0 and 1";
+        number("clip_ratio", self.clip_ratio, inside, between)?;
+        let least = self.collapse_entropy;
+        number("collapse_entropy", least, decay, "0 to below 1")?;
+        let whole = "a whole number from 1";
+        check("schedule_steps", self.schedule_steps > 0, whole, 0)?;
+        check("collapse_repeats", self.collapse_repeats > 0, whole, 0)?;
+        let others = self.baseline == Baseline::Ema || self.batch_size() > 1;
+        let expected = "\"ema\" where batch_size is 1 (there is no other reward to compare with)";
+        check("baseline", others, expected, "\"leave_one_out\"")?;
+        self.guided.validate()
     }
 }
 

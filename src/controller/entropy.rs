@@ -18,7 +18,7 @@ impl Controller {
     /// The entropy of the policy in nats, H(π) = −Σ_a π(a) log π(a) over the architectures: 0 where it
     /// is always the same, the logarithm of the space's cardinality where all are alike.
     ///
-    /// In reinforce mode this is the mean over 128 architectures sampled from the policy of
+    /// But in mode original this is the mean over 128 architectures sampled from the policy of
     /// Σ_d H(π(a_d | a_1…a_{d−1})), an unbiased estimate. Mode original samples nothing from the
     /// softmax: it is Σ_d H along its most probable path from no state, exploration left out.
     ///
@@ -26,17 +26,17 @@ impl Controller {
     /// [`Error::Invalid`](crate::error::Error::Invalid) where the device fails to hand it over.
     pub fn entropy(&self) -> Result<f64> {
         let paths = match self.config.mode {
-            Mode::Reinforce => self.samples("entropy")?,
             Mode::Original => {
                 let start = self.input(None);
                 let path = self.policy.walk(&self.weights, &start, |_, p| argmax(p))?;
                 vec![path]
             }
+            _ => self.samples("entropy")?,
         };
         Ok(paths.iter().map(Path::entropy).sum::<f64>() / paths.len() as f64)
     }
 
-    /// Paths sampled from the policy, in reinforce mode, with the random numbers called `name`.
+    /// Paths sampled from the policy, not in mode original, with the random numbers called `name`.
     fn samples(&self, name: &str) -> Result<Vec<Path>> {
         let mut rng = Seed(0).stream(name);
         let start = reinforce::start(SAMPLES);
@@ -58,8 +58,8 @@ impl Controller {
 /// another may). 0 for one controller alone.
 ///
 /// It is what an architecture tells of who sampled it: with p(i|a) = π_i(a) / Σ_j π_j(a),
-/// 1 − E_a[H(p(·|a))] / log k, the mean taken over 128 architectures of each controller. All are in
-/// reinforce mode.
+/// 1 − E_a[H(p(·|a))] / log k, the mean taken over 128 architectures of each controller. None is in
+/// mode original.
 pub(super) fn divergence(controllers: &[Controller]) -> Result<f64> {
     if controllers.len() < 2 {
         return Ok(0.0);

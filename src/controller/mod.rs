@@ -1,29 +1,41 @@
 //! The controller: a recurrent policy over a space's decisions, and its update rules. Knows nothing
 //! of networks, children or scripts.
 //!
-//! Read an update top to bottom in `reinforce` (the paper's) or `original` (the Keras
-//! project's); the network is in `policy`, what it walks in `steps`, every hyper-parameter in `config`.
+//! Read an update top to bottom in `reinforce`, `ppo` (the papers') or `original` (the Keras
+//! project's); what it learns from is in `advantage` and `memory`; the network is in `policy`, what it walks in `steps`, every hyper-parameter in `config`.
 //! `pool` holds several controllers that learn together.
 
+mod advantage;
 mod cell;
+mod collapse;
 mod config;
 mod entropy;
 mod gradient;
+mod guided;
+mod memory;
+mod novel;
 mod optimizer;
 mod original;
+mod parzen;
 mod policy;
 mod pool;
+mod ppo;
 mod reinforce;
 mod rmsprop;
+mod schedule;
 mod snapshot;
 mod steps;
+mod surrogate;
 #[cfg(test)]
 mod tests;
 mod weights;
 
-pub use config::{CellKind, ControllerConfig, Labels, Mode};
+pub use config::{Baseline, CellKind, ControllerConfig, Labels, Mode, Normalize, Schedule};
+pub use guided::GuidedConfig;
+pub use parzen::{Parzen, ParzenConfig};
 pub use pool::{ControllerPool, Exchange, PoolConfig, PoolUpdate};
 pub use snapshot::saved;
+pub use surrogate::{Belief, Surrogate, SurrogateKind};
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,6 +48,8 @@ use crate::error::{Error, Result};
 use crate::seed::{Seed, StreamRng};
 use crate::space::{Actions, StateSpace};
 use gradient::Gradient;
+use guided::Guided;
+use memory::Memory;
 use optimizer::WeightOptimizer;
 use policy::{Policy, argmax};
 use weights::Weights;
@@ -54,6 +68,8 @@ pub struct Controller {
     exploration: f64,
     baseline: Option<f64>,
     rollouts: Vec<Rollout>,
+    guided: Option<Guided>,
+    memory: Memory,
 }
 
 /// An architecture that was tried, and what it earned.
@@ -76,12 +92,15 @@ pub struct Update {
     pub learning_rate: f64,
     /// The (mean) reward that this update learnt from.
     pub discounted_reward: f64,
-    /// The probability of a uniformly drawn action after this update; 0 in reinforce mode.
+    /// The probability of a uniformly drawn action after this update; 0 but in original mode.
     pub exploration: f64,
     /// The policy's entropy in nats, summed over the decisions.
     pub entropy: f64,
-    /// The moving average of rewards after this update (reinforce mode).
+    /// The moving average of rewards after this update, as [`Controller::baseline`]; `None` in
+    /// original mode.
     pub baseline: Option<f64>,
+    /// Whether the policy [has collapsed](Controller::collapsed).
+    pub collapsed: bool,
     /// The cross-entropy of each decision by its name: "layer_1/kernel", "layer_3/skip_0".
     pub cross_entropies: Vec<(String, f64)>,
 }
@@ -122,6 +141,8 @@ impl Controller {
             exploration: config.exploration,
             baseline: None,
             rollouts: Vec::new(),
+            guided: Guided::new(&space, layers, &config, seed)?,
+            memory: Memory::default(),
             space,
             layers,
             config,
@@ -134,8 +155,8 @@ impl Controller {
 
     /// Decides the next architecture.
     ///
-    /// In reinforce mode each decision is sampled from the softmax; `state` is only checked. In
-    /// original mode it is, with probability [`exploration`](Self::exploration), drawn uniformly,
+    /// Each decision is sampled from the softmax, with `novel` again until the architecture is one
+    /// that was neither sampled nor stored before; `state` is only checked. In original mode it is, with probability [`exploration`](Self::exploration), drawn uniformly,
     /// else the policy's most probable values after `state`.
     ///
     /// # Errors
@@ -143,12 +164,7 @@ impl Controller {
     pub fn get_action(&mut self, state: Option<&Actions>) -> Result<Actions> {
         self.check(state)?;
         let path = match self.config.mode {
-            Mode::Reinforce => {
-                let rng = &mut self.rng;
-                let sample = |_, p: &[f64]| reinforce::sample(p, rng.random());
-                self.policy
-                    .walk(&self.weights, &reinforce::start(1), sample)?
-            }
+            Mode::Guided => return self.guided_action(),
             Mode::Original => {
                 if self.rng.random_bool(self.exploration) {
                     return Actions::random(&self.space, self.layers, &mut self.rng);
@@ -156,6 +172,7 @@ impl Controller {
                 let start = self.input(state);
                 self.policy.walk(&self.weights, &start, |_, p| argmax(p))?
             }
+            _ => self.next_path()?,
         };
         let (space, layers) = (self.space.clone(), self.layers);
         Ok(Actions::from_policy(
@@ -201,43 +218,60 @@ impl Controller {
         if !reward.is_finite() {
             return Err(Error::invalid("reward", "a finite number", reward));
         }
+        if let Some(guided) = &mut self.guided {
+            guided.store(actions.indices(), reward);
+            return Ok(());
+        }
         self.rollouts.push(Rollout {
             indices: actions.indices().to_vec(),
             input: original::input_state(actions),
             reward,
         });
-        if self.config.mode == Mode::Original {
-            original::cut(&mut self.rollouts);
+        match self.config.mode {
+            Mode::Original => original::cut(&mut self.rollouts),
+            _ => self
+                .memory
+                .earned(actions.indices(), reward, self.config.memory),
         }
         Ok(())
     }
 
-    /// Updates the policy. In original mode from the last rollout; in reinforce mode from the
+    /// Updates the policy. In original mode from the last rollout; in the others from the
     /// stored mini-batch, which is used up, or not at all (`None`) while it is not full.
     ///
     /// # Errors
     /// [`Error::Invalid`] where no rollout was stored, or where loss or gradient are not finite;
     /// the policy is then as it was.
     pub fn train_step(&mut self) -> Result<Option<Update>> {
-        if self.rollouts.is_empty() {
+        if self.rollouts.is_empty() && self.config.mode != Mode::Guided {
             let expected = "a rollout stored by store_rollout";
             return Err(Error::invalid("train_step", expected, "none"));
         }
         match self.config.mode {
             Mode::Original => self.original_step().map(Some),
-            Mode::Reinforce if !self.is_full() => Ok(None),
+            Mode::Guided => self.guided_step(),
+            _ if !self.is_full() => Ok(None),
             Mode::Reinforce => self.reinforce_step().map(Some),
+            Mode::Ppo => self.ppo_step().map(Some),
         }
     }
 
-    /// Applies `gradient` × `factor`, clipped, and counts the step.
-    fn apply(&mut self, mut gradient: Gradient, factor: f64, reward: f64) -> Result<Update> {
-        let learning_rate = self.learning_rate();
+    /// Moves the weights along `gradient` × `factor`, clipped.
+    fn descend(&mut self, gradient: &mut Gradient, factor: f64) -> Result<()> {
+        let rate = self.learning_rate();
         let gradients = gradient.scaled(self.config.clip_norm, factor)?;
-        self.weights = self.optimizer.step(learning_rate, &self.weights, gradients);
+        self.weights = self.optimizer.step(rate, &self.weights, gradients);
+        Ok(())
+    }
+
+    /// Counts an update that began with `gradient`, and says what it did.
+    fn report(&mut self, gradient: &Gradient, reward: f64) -> Update {
+        let learning_rate = self.learning_rate();
         self.step += 1;
+        self.watch(gradient.entropy);
         let names = self.policy.sequence.names.iter().cloned();
-        Ok(Update {
+        let losses = gradient.cross_entropies.iter().copied();
+        Update {
             loss: gradient.loss,
             step: self.step,
             learning_rate,
@@ -245,12 +279,13 @@ impl Controller {
             exploration: self.exploration(),
             entropy: gradient.entropy,
             baseline: self.baseline,
-            cross_entropies: names.zip(gradient.cross_entropies).collect(),
-        })
+            collapsed: self.memory.collapsed,
+            cross_entropies: names.zip(losses).collect(),
+        }
     }
 
     /// The distribution of each decision, `[decisions][size]`: in original mode along the most
-    /// probable path after `state`, in reinforce mode along the decisions of `state`, or along the
+    /// probable path after `state`, in the others along the decisions of `state`, or along the
     /// most probable path where it is `None`.
     ///
     /// # Errors
@@ -258,15 +293,15 @@ impl Controller {
     pub fn probabilities(&self, state: Option<&Actions>) -> Result<Vec<Vec<f64>>> {
         self.check(state)?;
         let start = match self.config.mode {
-            Mode::Reinforce => reinforce::start(1),
             Mode::Original => self.input(state),
+            _ => reinforce::start(1),
         };
-        let given = state.filter(|_| self.config.mode == Mode::Reinforce);
+        let given = state.filter(|_| self.config.mode != Mode::Original);
         let pick = |d: usize, p: &[f64]| given.map_or_else(|| argmax(p), |s| s.indices()[d]);
         Ok(self.policy.walk(&self.weights, &start, pick)?.probabilities)
     }
 
-    /// The probability of all decisions of `actions` together: in reinforce mode that of sampling
+    /// The probability of all decisions of `actions` together, that of sampling
     /// them; in original mode the product of the softmax outputs after `actions` as the state.
     ///
     /// # Errors
@@ -277,20 +312,19 @@ impl Controller {
         Ok(chosen.map(|(p, &index)| p[index]).product())
     }
 
-    /// The probability that the next action is drawn uniformly; 0 in reinforce mode.
+    /// The probability that the next action is drawn uniformly; 0 but in original mode.
     pub fn exploration(&self) -> f64 {
         match self.config.mode {
             Mode::Original => self.exploration,
-            Mode::Reinforce => 0.0,
+            _ => 0.0,
         }
     }
 
     /// The learning rate of the next update.
     pub fn learning_rate(&self) -> f64 {
-        let rate = self.config.learning_rate();
         match self.config.mode {
-            Mode::Original => original::decayed(rate, self.step),
-            Mode::Reinforce => rate,
+            Mode::Original => original::decayed(self.config.learning_rate(), self.step),
+            _ => self.config.learning_rate_at(self.step),
         }
     }
 
@@ -299,8 +333,8 @@ impl Controller {
         self.step
     }
 
-    /// The moving average of rewards that the next advantage is measured against (reinforce mode);
-    /// `None` before the first reward.
+    /// The moving average that the next advantage is measured against, of the rewards as `normalize`
+    /// turns them; `None` before the first reward.
     pub fn baseline(&self) -> Option<f64> {
         self.baseline
     }

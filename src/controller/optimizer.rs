@@ -14,7 +14,7 @@ use super::weights::Weights;
 /// The optimizer of a mode with its state for each weight.
 #[derive(Clone)]
 pub(super) enum WeightOptimizer {
-    /// Of [`Mode::Reinforce`]: β = (0.9, 0.999), ε = 1e-8 (arXiv 1412.6980).
+    /// Of every other mode: β = (0.9, 0.999), ε = 1e-8 (arXiv 1412.6980).
     Adam(Slots<Adam>),
     /// Of [`Mode::Original`].
     RmsProp(Slots<RmsProp>),
@@ -37,8 +37,8 @@ pub(super) struct OptimizerState {
 impl WeightOptimizer {
     pub fn new(mode: Mode) -> Self {
         match mode {
-            Mode::Reinforce => Self::Adam(Slots::new(AdamConfig::new().with_epsilon(1e-8).build())),
             Mode::Original => Self::RmsProp(Slots::new(RmsProp)),
+            _ => Self::Adam(Slots::new(AdamConfig::new().with_epsilon(1e-8).build())),
         }
     }
 

@@ -91,9 +91,10 @@ impl Controller {
 
         let weights = self.weights.tracked();
         let objective = objective(&self.policy, &weights, &self.config, rollout)?;
-        let gradient = objective.differentiate(&weights)?;
+        let mut gradient = objective.differentiate(&weights)?;
 
-        let mut update = self.apply(gradient, reward, reward)?;
+        self.descend(&mut gradient, reward)?;
+        let mut update = self.report(&gradient, reward);
         if self.step.is_multiple_of(EXPLORATION_STEPS) && self.exploration > EXPLORATION_FLOOR {
             self.exploration *= EXPLORATION_DECAY;
         }

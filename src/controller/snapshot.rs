@@ -7,6 +7,8 @@ use burn::tensor::TensorData;
 use rand::SeedableRng;
 use serde::de::DeserializeOwned;
 
+use super::guided::{Guided, Kept};
+use super::memory::Memory;
 use super::optimizer::OptimizerState;
 use super::weights::Spec;
 use super::{CellKind, Controller, ControllerConfig, Mode, Rollout, pool};
@@ -16,7 +18,7 @@ use crate::seed::StreamRng;
 use crate::space::StateSpace;
 
 /// The newest version of the file that this program reads and writes.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 /// The key of the JSON in the file's metadata.
 const KEY: &str = "nas-script.controller";
 /// What the names of the optimizer's arrays start with.
@@ -33,8 +35,14 @@ pub(super) struct Header {
     exploration: f64,
     baseline: Option<f64>,
     rollouts: Vec<Rollout>,
+    /// Since format 2.
+    #[serde(default)]
+    memory: Memory,
     rng: Rng,
     counters: BTreeMap<String, u64>,
+    /// The trials of mode guided.
+    #[serde(default)]
+    guided: Option<Kept>,
 }
 
 /// The format alone, which is read first: a newer header may have other fields.
@@ -93,11 +101,13 @@ impl Controller {
             exploration: self.exploration,
             baseline: self.baseline,
             rollouts: self.rollouts.clone(),
+            memory: self.memory.clone(),
             rng: Rng {
                 seed: self.rng.get_seed(),
                 position: self.rng.get_word_pos().to_string(),
             },
             counters: optimizer.counters,
+            guided: self.guided.as_ref().map(Guided::kept),
         };
         Ok((all, header))
     }
@@ -117,9 +127,16 @@ impl Controller {
         if header.rollouts.iter().any(|r| !self.holds(r)) {
             return Err("a stored rollout is not of its space".into());
         }
+        if !header.memory.is_of(&self.policy.sequence.sizes) {
+            return Err("a remembered architecture is not of its space".into());
+        }
         let position = header.rng.position.parse();
         let position = position.map_err(|e| format!("the random state's position: {e}"))?;
 
+        if let Some(guided) = &mut self.guided {
+            let kept = header.guided.unwrap_or_default();
+            guided.restore(kept, &self.policy.sequence.sizes)?;
+        }
         self.optimizer.restore(&weights, optimizer);
         self.weights = weights;
         self.rng = StreamRng::from_seed(header.rng.seed);
@@ -128,6 +145,7 @@ impl Controller {
         self.exploration = header.exploration;
         self.baseline = header.baseline;
         self.rollouts = header.rollouts;
+        self.memory = header.memory;
         Ok(())
     }
 

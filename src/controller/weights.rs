@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt;
 
-use super::config::ControllerConfig;
+use super::config::{ControllerConfig, Mode};
 use super::steps::Steps;
 use crate::arrays::{Array, Arrays};
 use crate::error::{Error, Result};
@@ -110,9 +110,15 @@ impl Weights {
             let rows = state.domain.vocabulary(layers) + 1;
             Spec::matrix(name, rows, embedding, Init::Uniform)
         };
+        // What logits are in proportion to: all 0 makes every first softmax uniform.
+        let logits = match config.mode {
+            Mode::Original => Init::Glorot,
+            _ if config.uniform_start => Init::Constant(0.0),
+            _ => Init::Glorot,
+        };
         let classifier = |(d, size)| {
             let kernel = format!("classifier_{d}/kernel");
-            let kernel = Spec::matrix(kernel, cells, size, Init::Glorot);
+            let kernel = Spec::matrix(kernel, cells, size, logits);
             [
                 kernel,
                 Spec::bias(format!("classifier_{d}/bias"), size, 0.0),
@@ -120,13 +126,13 @@ impl Weights {
         };
         let anchor = |state: &State| {
             let id = state.id;
-            let matrix = |name, columns| {
-                Spec::matrix(format!("anchor_{id}/{name}"), cells, columns, Init::Glorot)
+            let matrix = |name, columns, init| {
+                Spec::matrix(format!("anchor_{id}/{name}"), cells, columns, init)
             };
             [
-                matrix("w_prev", cells),
-                matrix("w_curr", cells),
-                matrix("v", 1),
+                matrix("w_prev", cells, Init::Glorot),
+                matrix("w_curr", cells, Init::Glorot),
+                matrix("v", 1, logits),
             ]
         };
         let cell = config.cell.specs(embedding, cells);

@@ -1,14 +1,14 @@
 //! Made-up images that can be learned: a pattern for each class, and noise. Needs no file, and is
 //! the same on every platform.
 
-use rand::{Rng, RngExt};
+use rand::RngExt;
 
 use super::dataset::Dataset;
 use super::divide::DataOptions;
 use super::raw::{Parts, Raw, VALIDATION_PERCENT};
 use super::source::DataSource;
 use crate::error::{Error, Result};
-use crate::seed::{Seed, StreamRng};
+use crate::seed::{Seed, normal};
 
 /// What is made up.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -147,14 +147,4 @@ fn prototypes(options: &SyntheticOptions) -> Vec<Vec<f64>> {
         pixels
     };
     (0..options.classes).map(&mut prototype).collect()
-}
-
-/// Draws from a standard normal distribution as the sum of twelve uniform 16-bit numbers.
-///
-/// Exact arithmetic, unlike `ln` and `cos`, which differ between platforms in the last bit.
-fn normal(rng: &mut StreamRng) -> f64 {
-    // The sum of twelve has mean 12 * 65535 / 2 and deviation 65536 (less one part in 10^10).
-    let quarters = |word: u64| (0..4).map(move |i| (word >> (16 * i)) & 0xffff);
-    let sum: u64 = (0..3).flat_map(|_| quarters(rng.next_u64())).sum();
-    (sum as f64 - 393_210.0) / 65_536.0
 }

@@ -145,6 +145,11 @@ impl NetworkManager {
         }
     }
 
+    /// Whether it records in `study`.
+    pub fn records_in(&self, study: &Arc<Mutex<Study>>) -> bool {
+        Arc::ptr_eq(&self.study, study)
+    }
+
     /// The moving average of accuracies that rewards are measured against; `None` before the
     /// first success.
     pub fn moving_accuracy(&self) -> Option<f64> {

@@ -27,6 +27,7 @@ impl NetworkManager {
             actions: candidate.actions.as_ref().map(Into::into),
             reward: 0.0,
             score: evaluated.score.or(evaluated.outcome.accuracy),
+            objective: evaluated.outcome.accuracy,
             cached: evaluated.cached,
             skipped: false,
             digest: evaluated.digest,
@@ -65,9 +66,16 @@ impl NetworkManager {
             (Some(value), Some(_), _) => value,
             (Some(accuracy), None, _) => self.shaper.shape(accuracy),
         };
+        let objective = match (score.and(value.or(accuracy)), reaction) {
+            (Some(observed), _) => observed,
+            (None, Reaction::Penalise(_)) => reward,
+            // Nothing is known to be worse.
+            (None, _) => self.study.lock().lowest().unwrap_or(reward),
+        };
         let trial = Trial {
             reward,
             score,
+            objective: Some(objective),
             skipped: score.is_none() && reaction == Reaction::Skip,
             ..self.preview(&evaluated)
         };

@@ -56,6 +56,7 @@ struct State {
     interrupted: Arc<AtomicBool>,
     folder: PathBuf,
     space_rng: Mutex<StreamRng>,
+    variation_rng: Mutex<StreamRng>,
     seed: Seed,
     controllers: Mutex<u64>,
     exports: Mutex<Exports>,
@@ -76,10 +77,27 @@ impl Host {
             interrupted: session.interrupted,
             folder: session.folder,
             space_rng: Mutex::new(seed.stream("space")),
+            variation_rng: Mutex::new(seed.stream("variation")),
             seed,
             controllers: Mutex::new(0),
             exports: Mutex::default(),
         }))
+    }
+
+    /// The same host with a study of its own and without a live line.
+    pub(super) fn replica(&self, number: u64) -> Self {
+        let state = &self.0;
+        Self::new(Session {
+            device: state.device.clone(),
+            executor: state.executor.clone(),
+            files: state.files.clone(),
+            paths: state.paths.clone(),
+            study: state.study.lock().replica(number),
+            params: state.params.clone(),
+            progress: Arc::new(Progress::quiet()),
+            interrupted: state.interrupted.clone(),
+            folder: state.folder.clone(),
+        })
     }
 
     /// The host of the running script.
@@ -179,6 +197,11 @@ impl Host {
 
     pub(super) fn space_rng(&self) -> &Mutex<StreamRng> {
         &self.0.space_rng
+    }
+
+    /// What searches without a policy draw from: mutations, crossings, samples of a list.
+    pub(super) fn variation_rng(&self) -> &Mutex<StreamRng> {
+        &self.0.variation_rng
     }
 
     /// A seed of its own for each controller, in the order of their making, and where it is kept.

@@ -296,13 +296,34 @@ mod managers {
     /// ```
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn submit(manager: &mut Manager, network: Node, tag: Dynamic) -> Scripted<i64> {
-        manager.submit_with(candidate(&network)?, &tag)
+        manager.submit_with(candidate(&network)?, &tag, Terms::default())
+    }
+
+    /// The same with a tag, or `()`, and the options of `evaluate`.
+    ///
+    /// ```rhai
+    /// let options = #{ epochs: 1, checkpoints: true };
+    /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), options);
+    /// let net = input([1, 8, 8]).conv2d(4, 3).flatten().dense(10);
+    /// manager.submit(net, "short");
+    /// manager.next();
+    /// manager.submit(net, "long", #{ epochs: 3 });   // two more epochs
+    /// print(manager.next().tag);
+    /// ```
+    #[rhai_fn(name = "submit", return_raw, pure, volatile)]
+    pub fn submit_on_terms(
+        manager: &mut Manager,
+        network: Node,
+        tag: Dynamic,
+        options: Map,
+    ) -> Scripted<i64> {
+        manager.submit_with(candidate(&network)?, &tag, terms("submit", &options)?)
     }
 
     /// The same without a tag.
     #[rhai_fn(name = "submit", return_raw, pure, volatile)]
     pub fn submit_untagged(manager: &mut Manager, network: Node) -> Scripted<i64> {
-        manager.submit_with(candidate(&network)?, &Dynamic::UNIT)
+        manager.submit_with(candidate(&network)?, &Dynamic::UNIT, Terms::default())
     }
 
     /// Asks for the network that `model` makes of `actions` without waiting for its outcome.
@@ -323,7 +344,21 @@ mod managers {
         actions: Actions,
         tag: Dynamic,
     ) -> Scripted<i64> {
-        manager.submit_with(manager.built(&ctx, &model, actions)?, &tag)
+        submit_actions_on_terms(ctx, manager, model, actions, tag, Map::new())
+    }
+
+    /// The same with a tag, or `()`, and the options of `evaluate`.
+    #[rhai_fn(name = "submit", return_raw, pure, volatile)]
+    pub fn submit_actions_on_terms(
+        ctx: NativeCallContext,
+        manager: &mut Manager,
+        model: FnPtr,
+        actions: Actions,
+        tag: Dynamic,
+        options: Map,
+    ) -> Scripted<i64> {
+        let terms = terms("submit", &options)?;
+        manager.submit_with(manager.built(&ctx, &model, actions)?, &tag, terms)
     }
 
     /// The same without a tag.
@@ -362,6 +397,14 @@ mod managers {
         let network = whole(&network)?;
         let score = manager.0.manager.lock().test(&network);
         score.map(|score| score.accuracy).map_err(raise)
+    }
+
+    /// How many epochs a network is trained where a call does not say otherwise; 1 where a table answers, which
+    /// knows trainings of one length.
+    #[rhai_fn(get = "epochs", pure)]
+    pub fn epochs(manager: &mut Manager) -> i64 {
+        let manager = manager.0.manager.lock();
+        manager.training().map_or(1, |t| t.config.epochs as i64)
     }
 
     /// The moving average of accuracies that rewards are measured against; `()` before the first.

@@ -19,8 +19,12 @@ mod ops;
 mod options;
 mod outcome;
 mod params;
+mod pareto;
+mod parzen;
 mod pool;
+mod replicas;
 mod rescore;
+mod seen;
 mod settle;
 mod shared;
 mod space;
@@ -115,12 +119,18 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     controller::register(&mut engine);
     pool::register(&mut engine);
     study::register(&mut engine);
+    seen::register(&mut engine);
+    parzen::register(&mut engine);
+    pareto::register(&mut engine);
+    replicas::register(&mut engine);
     params::register(&mut engine);
 
     engine.set_optimization_level(OptimizationLevel::Simple);
     engine.set_strict_variables(false);
     engine.set_fail_on_invalid_map_property(true);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, FUNCTION_DEPTH);
+    // Rhai's own default is 8 where debug assertions are on, else this.
+    engine.set_max_call_levels(64);
     engine.set_max_string_size(16 << 20);
     engine.set_max_array_size(2_000_000);
     engine.set_max_map_size(100_000);
@@ -136,12 +146,11 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     });
     let interrupted = host.interrupted().clone();
     engine.on_progress(move |_| interrupted.load(Ordering::Relaxed).then_some(Dynamic::UNIT));
-    let study = host.study().clone();
     #[allow(deprecated)] // Rhai marks the call as volatile in form, not as on its way out.
     engine.on_var(move |name, _, context| {
         // `study` is at hand everywhere, in functions and recipes too.
         let free = name == "study" && !context.scope().contains("study");
-        Ok(free.then(|| Dynamic::from(study::StudyHandle::new(study.clone()))))
+        Ok(free.then(|| Dynamic::from(study::Current)))
     });
     engine
 }

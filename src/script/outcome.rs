@@ -42,6 +42,14 @@ mod outcomes {
         known((!outcome.0.skipped).then_some(outcome.0.reward))
     }
 
+    /// What a search maximises, on one scale for all trials: the value of the script's reward function if there is
+    /// one, else the validation accuracy (of a benchmark table the one that was drawn). Of a failure the number that
+    /// the script's failure function gave, else the lowest of the trials before; `()` where it wants none.
+    #[rhai_fn(get = "objective", pure)]
+    pub fn objective(outcome: &mut Outcome) -> Dynamic {
+        known((!outcome.0.skipped).then(|| outcome.0.objective()))
+    }
+
     /// Whether the script's failure function wants no policy to learn from it.
     #[rhai_fn(get = "skipped", pure)]
     pub fn skipped(outcome: &mut Outcome) -> bool {

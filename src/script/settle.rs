@@ -4,7 +4,7 @@
 use std::num::NonZero;
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, FnPtr, Map, Module, NativeCallContext};
+use rhai::{Array, Dynamic, FnPtr, GlobalRuntimeState, Map, Module, NativeCallContext};
 
 use super::manager::{Manager, number};
 use super::network::whole;
@@ -67,6 +67,20 @@ impl Manager {
         key.into_string().map_err(invalid)
     }
 
+    /// The host of the running script, whose study the manager records in.
+    fn host(&self, ctx: &NativeCallContext) -> Scripted<Host> {
+        let host = Host::of(ctx)?;
+        if self.0.manager.lock().records_in(host.study()) {
+            return Ok(host);
+        }
+        let expected = "a manager that is made inside the function that replicate calls";
+        Err(raise(Error::invalid(
+            "manager",
+            expected,
+            "one of another study",
+        )))
+    }
+
     /// The outcomes of `candidates`, in their order.
     pub(super) fn all(
         &self,
@@ -74,7 +88,7 @@ impl Manager {
         mut candidates: Vec<Candidate>,
         terms: Terms,
     ) -> Scripted<Array> {
-        let host = Host::of(ctx)?;
+        let host = self.host(ctx)?;
         candidates.iter_mut().for_each(|c| c.terms = terms);
         let answers = self.0.manager.lock().evaluate(candidates);
         let settle = |evaluated: Result<Evaluated, Error>| {
@@ -96,7 +110,13 @@ impl Manager {
     }
 
     /// Asks for `candidate` without waiting.
-    pub(super) fn submit_with(&self, mut candidate: Candidate, tag: &Dynamic) -> Scripted<i64> {
+    pub(super) fn submit_with(
+        &self,
+        mut candidate: Candidate,
+        tag: &Dynamic,
+        terms: Terms,
+    ) -> Scripted<i64> {
+        candidate.terms = terms;
         if !tag.is_unit() {
             let found = tag.type_name();
             let expected = "a text, number, list or object";
@@ -110,7 +130,7 @@ impl Manager {
 
     /// The next outcome of those submitted; `()` where none is left.
     pub(super) fn fetch(&self, ctx: &NativeCallContext) -> Scripted<Dynamic> {
-        let host = Host::of(ctx)?;
+        let host = self.host(ctx)?;
         let evaluated = self.0.manager.lock().fetch().map_err(raise)?;
         match evaluated {
             Some(evaluated) => Ok(Dynamic::from(self.settle(ctx, &host, evaluated)?)),
@@ -254,6 +274,15 @@ pub(super) fn call_home(
     function: &FnPtr,
     argument: Dynamic,
 ) -> Scripted<Dynamic> {
+    let global = home(ctx, function)?;
+    let (engine, called, position) = (ctx.engine(), ctx.fn_name(), ctx.call_position());
+    let source = global.source.as_deref();
+    let home = NativeCallContext::new_with_all_fields(engine, called, source, &global, position);
+    function.call_within_context(&home, (argument,))
+}
+
+/// The state of the script as the file that defines `function`, of one argument, sees it.
+pub(super) fn home(ctx: &NativeCallContext, function: &FnPtr) -> Scripted<GlobalRuntimeState> {
     let mut global = ctx.global_runtime_state().clone();
     let arity = function.curry().len() + 1;
     let defines = |library: &&rhai::Shared<Module>| {
@@ -265,7 +294,11 @@ pub(super) fn call_home(
     match &homes[..] {
         [home] => {
             global.source = home.id().map(Into::into);
-            global.lib = std::iter::once(home.clone()).collect();
+            // The last is looked into first.
+            global
+                .lib
+                .retain(|library| !rhai::Shared::ptr_eq(library, home));
+            global.lib.push(home.clone());
         }
         // Rhai's own error says that there is no such function.
         [] => {}
@@ -276,8 +309,5 @@ pub(super) fn call_home(
             return Err(raise(Error::invalid("function", expected, found)));
         }
     }
-    let (engine, called, position) = (ctx.engine(), ctx.fn_name(), ctx.call_position());
-    let source = global.source.as_deref();
-    let home = NativeCallContext::new_with_all_fields(engine, called, source, &global, position);
-    function.call_within_context(&home, (argument,))
+    Ok(global)
 }

@@ -110,6 +110,15 @@ fn check_state_name(name: &str) -> Scripted<()> {
     Ok(())
 }
 
+/// Refuses actions of another space for the call `of`.
+fn own(of: &str, space: &Space, actions: &Actions) -> Scripted<()> {
+    if *space.get() == **actions.space() {
+        return Ok(());
+    }
+    let expected = "actions of this space";
+    Err(raise(Error::invalid(of, expected, actions.summary())))
+}
+
 /// A count or index from a script's integer.
 pub(super) fn count(what: &str, n: i64) -> Scripted<usize> {
     usize::try_from(n).map_err(|_| raise(Error::invalid(what, "a whole number from 0", n)))
@@ -347,6 +356,72 @@ mod space {
         let host = Host::of(&ctx)?;
         let mut rng = host.space_rng().lock();
         Actions::random(&space.get(), layers, &mut *rng).map_err(raise)
+    }
+
+    /// Every architecture that differs from `actions` in one decision, as an array of actions; an anchor
+    /// decides about each earlier layer.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3, 5]);
+    /// for other in space.neighbours(space.actions([1, 3])) { print(other.values); }   // 4 of them
+    /// ```
+    #[rhai_fn(return_raw, pure)]
+    pub fn neighbours(space: &mut Space, actions: Actions) -> Scripted<Array> {
+        own("neighbours", space, &actions)?;
+        let neighbours = actions.neighbours().into_iter();
+        Ok(neighbours.map(Dynamic::from).collect())
+    }
+
+    /// `actions` with one decision, drawn at random, changed to another of its values.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3, 5]);
+    /// let child = space.mutate(space.get_random_state_space(4));
+    /// ```
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn mutate(
+        ctx: NativeCallContext,
+        space: &mut Space,
+        actions: Actions,
+    ) -> Scripted<Actions> {
+        mutate_several(ctx, space, actions, 1)
+    }
+
+    /// The same with `n` different decisions changed.
+    #[rhai_fn(name = "mutate", return_raw, pure, volatile)]
+    pub fn mutate_several(
+        ctx: NativeCallContext,
+        space: &mut Space,
+        actions: Actions,
+        n: i64,
+    ) -> Scripted<Actions> {
+        own("mutate", space, &actions)?;
+        let n = count("mutate: number of decisions", n)?;
+        let host = Host::of(&ctx)?;
+        let mut rng = host.variation_rng().lock();
+        Ok(actions.mutated(n, &mut *rng))
+    }
+
+    /// A child of two: each decision is that of `a` or of `b`, as a coin falls.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3, 5]);
+    /// print(space.crossover(space.actions([1, 1]), space.actions([1, 5])).values);   // 1, then 1 or 5
+    /// ```
+    #[rhai_fn(return_raw, pure, volatile)]
+    pub fn crossover(
+        ctx: NativeCallContext,
+        space: &mut Space,
+        a: Actions,
+        b: Actions,
+    ) -> Scripted<Actions> {
+        own("crossover", space, &a)?;
+        let host = Host::of(&ctx)?;
+        let mut rng = host.variation_rng().lock();
+        a.crossed(&b, &mut *rng).map_err(raise)
     }
 
     /// Actions from their values, layer after layer, then the choices; of an anchor a list of

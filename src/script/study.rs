@@ -15,13 +15,13 @@ use crate::error::Error;
 use crate::report::progress::warn;
 use crate::study::{Budget, Study, Trial};
 
-/// A script's handle of the study that it runs in.
-#[derive(Clone)]
-pub(super) struct StudyHandle(Arc<Mutex<Study>>);
+/// `study`: whichever the running script is in, since a closure may be called in another than it was made in.
+#[derive(Clone, Copy)]
+pub(super) struct Current;
 
-impl StudyHandle {
-    pub(super) fn new(study: Arc<Mutex<Study>>) -> Self {
-        Self(study)
+impl Current {
+    fn study(ctx: &NativeCallContext) -> Scripted<Arc<Mutex<Study>>> {
+        Ok(Host::of(ctx)?.study().clone())
     }
 }
 
@@ -88,7 +88,7 @@ impl Iterator for Batches {
 }
 
 pub(super) fn register(engine: &mut Engine) {
-    engine.register_type_with_name::<StudyHandle>("Study");
+    engine.register_type_with_name::<Current>("Study");
     engine.register_type_with_name::<Trials>("Trials");
     engine.register_type_with_name::<Batches>("Batches");
     engine.register_iterator_result::<Trials, i64>();
@@ -164,9 +164,11 @@ mod studies {
     /// ```rhai
     /// if study.best != () { print(study.best.accuracy); }
     /// ```
-    #[rhai_fn(get = "best", pure)]
-    pub fn best(study: &mut StudyHandle) -> Dynamic {
-        study.0.lock().best().map_or(Dynamic::UNIT, outcome)
+    #[rhai_fn(get = "best", return_raw, pure)]
+    pub fn best(ctx: NativeCallContext, _study: &mut Current) -> Scripted<Dynamic> {
+        let study = Current::study(&ctx)?;
+        let best = study.lock().best().map_or(Dynamic::UNIT, outcome);
+        Ok(best)
     }
 
     /// The `n` best outcomes of distinct networks, the best first.
@@ -175,30 +177,68 @@ mod studies {
     /// for outcome in study.top(5) { print(outcome); }
     /// ```
     #[rhai_fn(return_raw, pure)]
-    pub fn top(study: &mut StudyHandle, n: i64) -> Scripted<Array> {
+    pub fn top(ctx: NativeCallContext, _study: &mut Current, n: i64) -> Scripted<Array> {
         let n = count("top", n)?;
-        let study = study.0.lock();
+        let study = Current::study(&ctx)?;
+        let study = study.lock();
         Ok(study.top(n).into_iter().map(outcome).collect())
     }
 
+    /// What the study came to so far, which every recipe returns: `best` (the outcome with the highest objective;
+    /// `()` where none succeeded), `trials`, `trained` and `failed` (how many), `epochs` and `seconds` (of
+    /// training), and `objectives` (of each trial, in order).
+    ///
+    /// ```rhai
+    /// let found = study.summary;
+    /// print(found.trials + " trials, " + found.failed + " failed");
+    /// ```
+    #[rhai_fn(get = "summary", return_raw, pure)]
+    pub fn summary(ctx: NativeCallContext, _study: &mut Current) -> Scripted<Map> {
+        let study = Current::study(&ctx)?;
+        let study = study.lock();
+        let trials = study.trials();
+        let number = |wanted: fn(&Trial) -> bool| {
+            let found = trials.iter().filter(|trial| wanted(trial)).count();
+            Dynamic::from_int(found as i64)
+        };
+        let trained = trials.iter().filter(|trial| trial.trained());
+        let seconds: f64 = trained.map(|trial| trial.outcome.seconds).sum();
+        let objectives = trials.iter().map(|t| Dynamic::from_float(t.objective()));
+        let fields: [(&str, Dynamic); 7] = [
+            ("epochs", (study.epochs() as i64).into()),
+            ("best", study.leader().map_or(Dynamic::UNIT, outcome)),
+            ("trials", (trials.len() as i64).into()),
+            ("trained", number(Trial::trained)),
+            ("failed", number(|trial| trial.score.is_none())),
+            ("seconds", seconds.into()),
+            ("objectives", objectives.collect::<Array>().into()),
+        ];
+        Ok(fields.map(|(name, value)| (name.into(), value)).into())
+    }
+
     /// Every outcome so far, in order.
-    #[rhai_fn(get = "trials", pure)]
-    pub fn all(study: &mut StudyHandle) -> Array {
-        study.0.lock().trials().iter().map(outcome).collect()
+    #[rhai_fn(get = "trials", return_raw, pure)]
+    pub fn all(ctx: NativeCallContext, _study: &mut Current) -> Scripted<Array> {
+        let study = Current::study(&ctx)?;
+        let all = study.lock().trials().iter().map(outcome).collect();
+        Ok(all)
     }
 
     /// The name of the study.
-    #[rhai_fn(get = "name", pure)]
-    pub fn name(study: &mut StudyHandle) -> String {
-        study.0.lock().name().into()
+    #[rhai_fn(get = "name", return_raw, pure)]
+    pub fn name(ctx: NativeCallContext, _study: &mut Current) -> Scripted<String> {
+        let study = Current::study(&ctx)?;
+        let name = study.lock().name().into();
+        Ok(name)
     }
 
     /// The folder that keeps the run; `()` where none does.
-    #[rhai_fn(get = "folder", pure)]
-    pub fn folder(study: &mut StudyHandle) -> Dynamic {
-        let study = study.0.lock();
+    #[rhai_fn(get = "folder", return_raw, pure)]
+    pub fn folder(ctx: NativeCallContext, _study: &mut Current) -> Scripted<Dynamic> {
+        let study = Current::study(&ctx)?;
+        let study = study.lock();
         let path = study.folder().map(|f| f.path().display().to_string());
-        path.map_or(Dynamic::UNIT, Into::into)
+        Ok(path.map_or(Dynamic::UNIT, Into::into))
     }
 
     /// The study in a line.
@@ -207,16 +247,15 @@ mod studies {
         name = "print",
         name = "to_debug",
         name = "debug",
+        return_raw,
         pure
     )]
-    pub fn show(study: &mut StudyHandle) -> String {
-        let study = study.0.lock();
+    pub fn show(ctx: NativeCallContext, _study: &mut Current) -> Scripted<String> {
+        let study = Current::study(&ctx)?;
+        let study = study.lock();
         let best = study.best().and_then(|t| t.score);
         let best = best.map_or(String::new(), |score| format!(", best score {score:.4}"));
-        format!(
-            "Study '{}': {} trials{best}",
-            study.name(),
-            study.trials().len()
-        )
+        let (name, trials) = (study.name(), study.trials().len());
+        Ok(format!("Study '{name}': {trials} trials{best}"))
     }
 }

@@ -19,7 +19,8 @@ pub(super) fn register(engine: &mut Engine) {
 mod tables {
     /// A manager that answers from a benchmark table in place of training: a CSV file in a data folder or beside the
     /// script, with a column of architectures and one or several of rewards. A search procedure is developed on it
-    /// in seconds and runs unchanged on a `NetworkManager`; the `model` of `get_rewards` is not called.
+    /// in seconds and runs unchanged on a `NetworkManager`; the `model` of `get_rewards` is not called. A table knows
+    /// trainings of one length: with other `epochs` a row answers the same, and counts as a trial again.
     ///
     /// Options: `reward` (a column, or a list of which one is drawn per evaluation), `key` (the column of
     /// architectures; the first), `score` (what trials are ranked by: a column, or a list whose mean is taken; the

@@ -6,6 +6,7 @@ mod decision;
 mod domain;
 mod state;
 mod value;
+mod variation;
 
 pub use actions::{Actions, Source};
 pub use decision::{Decision, Slot};

@@ -379,3 +379,74 @@ proptest! {
         prop_assert_eq!(distinct.len() as u128, n);
     }
 }
+
+/// Layers with a state and an anchor, and a choice: 2 × (2 + earlier layers) and 3 decisions.
+fn mixed() -> Arc<StateSpace> {
+    let mut space = original();
+    space.add_anchor("skip").unwrap();
+    space.add_choice("head", ints(&[1, 2, 3])).unwrap();
+    space.add_choice("only", ints(&[7])).unwrap();
+    space.into()
+}
+
+/// At how many decisions two architectures differ.
+fn distance(a: &Actions, b: &Actions) -> usize {
+    let pairs = a.indices().iter().zip(b.indices());
+    pairs.filter(|(a, b)| a != b).count()
+}
+
+#[test]
+fn neighbours_are_all_that_differ_in_one_decision() {
+    let space = mixed();
+    let actions = Actions::random(&space, 3, &mut Seed(1).stream("test")).unwrap();
+    let neighbours = actions.neighbours();
+    // 3 kernels, 3 × 2 other filters, 0 + 1 + 2 earlier layers, 2 other heads.
+    assert_eq!(neighbours.len(), 3 + 6 + 3 + 2);
+    let all: BTreeSet<_> = neighbours.iter().map(|n| n.indices().to_vec()).collect();
+    assert_eq!(all.len(), neighbours.len());
+    assert!(neighbours.iter().all(|n| distance(n, &actions) == 1));
+}
+
+#[test]
+fn a_mutation_changes_as_many_decisions_as_it_is_told_to() {
+    let space = mixed();
+    let mut random = Seed(2).stream("test");
+    let actions = Actions::random(&space, 3, &mut random).unwrap();
+    let mut reached = BTreeSet::new();
+    for _ in 0..500 {
+        let one = actions.mutated(1, &mut random);
+        assert_eq!(distance(&one, &actions), 1);
+        reached.insert(one.indices().to_vec());
+        assert_eq!(distance(&actions.mutated(4, &mut random), &actions), 4);
+    }
+    assert_eq!(reached.len(), actions.neighbours().len(), "each is reached");
+    let everything = actions.mutated(100, &mut random);
+    assert_eq!(
+        distance(&everything, &actions),
+        3 + 3 + 3 + 1,
+        "but what has one value"
+    );
+}
+
+#[test]
+fn a_crossing_takes_each_decision_of_one_of_the_two() {
+    let space = mixed();
+    let mut random = Seed(3).stream("test");
+    let a = Actions::random(&space, 3, &mut random).unwrap();
+    let b = a.mutated(100, &mut random);
+    let mut from_a = 0;
+    for _ in 0..400 {
+        let child = a.crossed(&b, &mut random).unwrap();
+        let (to_a, to_b) = (distance(&child, &a), distance(&child, &b));
+        assert_eq!(to_a + to_b, distance(&a, &b));
+        from_a += to_b;
+    }
+    let share = from_a as f64 / (400 * distance(&a, &b)) as f64;
+    assert!((0.45..0.55).contains(&share), "{share}");
+    let longer = Actions::random(&space, 4, &mut random).unwrap();
+    let refused = a.crossed(&longer, &mut random).unwrap_err().to_string();
+    assert!(
+        refused.starts_with("crossover: expected actions of the same space"),
+        "{refused}"
+    );
+}

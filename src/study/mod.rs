@@ -4,6 +4,7 @@
 mod budget;
 mod folder;
 mod journal;
+pub mod pareto;
 mod past;
 pub mod store;
 mod trial;
@@ -66,6 +67,8 @@ pub struct Study {
     kept: Option<(RunFolder, Journal)>,
     recorders: Vec<Box<dyn Recorder>>,
     keeper: Option<Keeper>,
+    /// Where outcomes are looked up and kept for a study that is itself in memory only.
+    paid: Option<(Arc<dyn StudyStore>, i64)>,
     past: Past,
     facts: usize,
     budget: Budget,
@@ -96,11 +99,30 @@ impl Study {
             kept: None,
             recorders: Vec::new(),
             keeper: None,
+            paid: None,
             past: Past::default(),
             facts: 0,
             budget: Budget::default(),
             clock: (Instant::now(), 0.0),
         }
+    }
+
+    /// Starts a study with a seed of its own that is kept in memory only, but pays for no outcome that the store of
+    /// this one has, and keeps its own there.
+    #[must_use]
+    pub fn replica(&self, number: u64) -> Self {
+        let seed = self.seed.derive(&format!("replica/{number}"));
+        Self {
+            paid: self.payments(),
+            ..Self::in_memory(&format!("{}/{number}", self.name), seed)
+        }
+    }
+
+    /// Where outcomes are kept, and for which study.
+    fn payments(&self) -> Option<(Arc<dyn StudyStore>, i64)> {
+        let kept = self.keeper.as_ref();
+        let kept = kept.map(|keeper| (keeper.store.clone(), keeper.tenure.study()));
+        kept.or_else(|| self.paid.clone())
     }
 
     /// Starts a study that is kept in `folder` and followed by `recorders`.
@@ -205,6 +227,32 @@ impl Study {
         self.best.map(|index| &self.trials[index])
     }
 
+    /// The trial with the highest objective, the earliest of equals: what the search itself takes for the best,
+    /// where a benchmark table ranks by more than it tells.
+    pub fn leader(&self) -> Option<&Arc<Trial>> {
+        let succeeded = self.trials.iter().filter(|trial| trial.score.is_some());
+        succeeded.reduce(|best, trial| match trial.objective() > best.objective() {
+            true => trial,
+            false => best,
+        })
+    }
+
+    /// How many epochs the children of all trials had; of a child that went on they count once.
+    pub fn epochs(&self) -> usize {
+        let mut of = BTreeMap::new();
+        for trial in self.trials.iter().filter(|t| t.evaluation.is_some()) {
+            let most: &mut usize = of.entry(trial.child()).or_default();
+            *most = trial.outcome.history.len().max(*most);
+        }
+        of.values().sum()
+    }
+
+    /// The lowest objective of the trials so far.
+    pub fn lowest(&self) -> Option<f64> {
+        let objectives = self.trials.iter().map(|trial| trial.objective());
+        objectives.reduce(f64::min)
+    }
+
     /// The `n` best distinct networks by score, the best first; the earliest of equals.
     pub fn top(&self, n: usize) -> Vec<&Arc<Trial>> {
         let mut ranked: Vec<&Arc<Trial>> =
@@ -257,11 +305,10 @@ impl Study {
             let cached = again;
             return Ok(Some(Remembered { outcome, cached }));
         }
-        let Some(keeper) = &self.keeper else {
+        let Some((store, own)) = self.payments() else {
             return Ok(None);
         };
-        let own = keeper.tenure.study();
-        Ok(keeper.store.known(digest)?.map(|known| Remembered {
+        Ok(store.known(digest)?.map(|known| Remembered {
             outcome: known.outcome,
             cached: again || known.study != Some(own),
         }))
@@ -281,12 +328,12 @@ impl Study {
             return Ok(());
         }
         let digest = asked.digest();
-        if let Some(keeper) = &self.keeper {
-            keeper.store.keep(&Paid {
+        if let Some((store, study)) = self.payments() {
+            store.keep(&Paid {
                 digest,
                 question: asked.to_json(),
                 outcome,
-                study: Some(keeper.tenure.study()),
+                study: Some(study),
                 weights,
             })?;
         }

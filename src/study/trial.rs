@@ -59,6 +59,11 @@ pub struct Trial {
     /// What trials are ranked by, the larger the better: the validation accuracy, or the value of
     /// the script's reward function. `None` for a failed trial.
     pub score: Option<f64>,
+    /// What a search maximises: the value of the script's reward function, else the accuracy that was observed;
+    /// of a failure the script's own number, else the lowest of the trials before. `None` in the records of earlier
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective: Option<f64>,
     /// Whether the outcome was known already, so that nothing was trained.
     pub cached: bool,
     /// Whether the script's failure function wants no policy to learn from it.
@@ -98,6 +103,11 @@ impl Trial {
             self.evaluation.as_ref(),
             self.row.as_deref(),
         )
+    }
+
+    /// What a search maximises; of an early record the score, else the reward.
+    pub fn objective(&self) -> f64 {
+        self.objective.or(self.score).unwrap_or(self.reward)
     }
 
     /// Whether something was trained for it.

@@ -18,6 +18,7 @@ mod python;
 mod recipes;
 mod repl;
 mod runs;
+mod searches;
 mod spaces;
 mod studies;
 mod tensorboard;

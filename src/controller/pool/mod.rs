@@ -68,10 +68,11 @@ impl ControllerPool {
             let expected = format!("1 to {REPLICAS}");
             return Err(Error::invalid("number of replicas", expected, replicas));
         }
-        if config.mode == Mode::Original {
-            let expected = "\"reinforce\" (replicas learn from mini-batches of their own samples, \
-                            which the original's update does not know)";
-            return Err(Error::invalid("option 'mode'", expected, "\"original\""));
+        if config.mode != Mode::Reinforce {
+            let expected = "\"reinforce\" (replicas exchange gradients of mini-batches of their own \
+                            samples, which the other modes' updates do not know)";
+            let found = format!("\"{}\"", config.mode.name());
+            return Err(Error::invalid("option 'mode'", expected, found));
         }
         let saved = config.restore_controller.take();
         let made = |number: usize| {
@@ -113,6 +114,10 @@ impl ControllerPool {
             replica.fetch(server);
         }
         let actions = replica.get_action(state)?;
+        // What one has seen is news to none.
+        for replica in &mut self.replicas {
+            replica.saw(actions.indices());
+        }
         self.ledger.turn = (number + 1) % self.replicas.len();
         self.ledger.sampled(number, actions.indices());
         Ok(actions)

@@ -7,6 +7,7 @@ mod anchors;
 mod cells;
 mod entropy;
 mod gradients;
+pub mod landscapes;
 mod learning;
 mod plain;
 mod pool;
