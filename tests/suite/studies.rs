@@ -74,10 +74,10 @@ const SHARED: &str = r#"
         x.global_avg_pool().dense(10)
     }
     let data = dataset("digits", #{ train: 400, validation: 200 });
-    let sharing = NetworkManager(data, #{ shared_weights: true, epochs: 8, batch_size: 25, learning_rate: 0.01 });
+    let sharing = NetworkManager(data, #{ shared_weights: true, epochs: 16, batch_size: 20, learning_rate: 0.01 });
     let found = enas::search(space, sharing, model, #{
-        layers: 2, from_scratch: NetworkManager(data, #{ epochs: 2, batch_size: 25 }),
-        controller_steps: 5, images: 100, warm_up: 4, candidates: 12, finals: 3, random: 3,
+        layers: 2, from_scratch: NetworkManager(data, #{ epochs: 4, batch_size: 20, learning_rate: 0.01 }),
+        controller_steps: 5, images: 100, warm_up: 8, candidates: 12, finals: 3, random: 3,
     });
     for pair in found.pairs { print(pair.values + " " + pair.inherited + " " + pair.accuracy); }
     print("tau " + found.tau);
@@ -445,10 +445,15 @@ fn a_search_with_shared_weights_survives_sigkill_at_any_moment() {
 }
 
 #[test]
-fn shared_weights_do_far_better_than_chance() {
+fn a_search_with_shared_weights_finds_better_children_than_chance() {
     let place = Place::new();
     let ran = run(&place, SHARED, &["--out", "run", "--study", "s"]);
     ran.succeeded();
+    let trained = ran.line("derived ").split_once(", random ").unwrap();
+    let [derived, random] = [trained.0, trained.1].map(|accuracy| accuracy.parse::<f64>().unwrap());
+    assert!(derived > random + 0.1, "{derived} against {random}");
+    let tau: f64 = ran.line("tau ").parse().unwrap();
+    assert!(tau > 0.3, "{tau}");
     let trials = trials(&place);
     let shared = trials.iter().filter(|trial| trial["evaluation"].is_null());
     let accuracies: Vec<f64> = shared
@@ -456,9 +461,7 @@ fn shared_weights_do_far_better_than_chance() {
         .collect();
     assert_eq!(accuracies.len(), 2);
     assert!(
-        accuracies.iter().all(|accuracy| *accuracy > 0.3),
+        accuracies.iter().any(|accuracy| *accuracy > 0.4),
         "{accuracies:?}"
     );
-    let tau: f64 = ran.line("tau ").parse().unwrap();
-    assert!((-1.0..=1.0).contains(&tau));
 }
