@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use burn::tensor::Device;
 
 use super::*;
-use crate::child::Score;
+use crate::child::{Score, Sharing};
 use crate::data::{DataOptions, DataPaths, load};
 use crate::evaluation::{Epoch, Outcome};
 use crate::network::{BatchNormOptions, Conv2dOptions, DenseOptions, Node, PoolOptions};
@@ -386,4 +386,74 @@ fn a_checkpoint_that_cannot_be_kept_is_the_error_of_its_child() {
     assert!(matches!(answers[0], Err(Error::Io { .. })));
     assert!(matches!(answers[1], Err(Error::Interrupted)));
     assert!(matches!(answers[2], Err(Error::Interrupted)));
+}
+
+fn sharing(config: ManagerConfig) -> Result<NetworkManager> {
+    let training = Training {
+        data: digits(),
+        config: TrainingConfig::default(),
+        executor: Arc::new(in_process(Crew::on(1, 1), |_, _| {})),
+        files: None,
+    };
+    let study = Arc::new(Mutex::new(Study::in_memory("s", Seed(0))));
+    let device = Device::flex();
+    NetworkManager::sharing(
+        training,
+        Sharing::Slices,
+        config,
+        &device,
+        Arc::default(),
+        study,
+    )
+}
+
+#[test]
+fn a_shared_answer_follows_the_weights_and_is_no_evaluation() {
+    let mut manager = sharing(ManagerConfig::default()).unwrap();
+    let (child, wider) = (classifier(4), classifier(8));
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let evaluated = manager.evaluate(vec![candidate(child.clone())]).unwrap();
+        let evaluated = evaluated
+            .collect::<Result<Vec<_>>>()
+            .unwrap()
+            .pop()
+            .unwrap();
+        answers.push(manager.record(evaluated, None, Reaction::Accept).unwrap());
+        for _ in 0..20 {
+            manager
+                .train_shared(&[child.clone(), wider.clone()])
+                .unwrap();
+        }
+    }
+    let [before, after] = &answers[..] else {
+        panic!("two answers")
+    };
+    assert_ne!(before.digest, after.digest);
+    assert!(after.outcome.accuracy > before.outcome.accuracy.map(|a| a + 0.2));
+    let asked = manager.shared().unwrap().training();
+    let asked = asked.question(&child, None, child_seed(&manager.study.lock(), 0));
+    let known = manager.study.lock().outcome(&asked.digest()).unwrap();
+    assert!(known.is_none(), "a shared answer stands for the evaluation");
+    let scores = manager.score_shared(&[child], None).unwrap();
+    assert!(scores[0].as_ref().unwrap().accuracy > 0.3);
+    assert!(
+        manager.test(&wider).is_err(),
+        "it has no weights of its own"
+    );
+}
+
+#[test]
+fn sharing_refuses_what_children_of_their_own_need() {
+    let alone = ManagerConfig {
+        median_stop: true,
+        ..ManagerConfig::default()
+    };
+    assert!(sharing(alone).is_err());
+    let manager = sharing(ManagerConfig::default()).unwrap();
+    assert!(
+        manager
+            .evaluate(vec![for_epochs(3, classifier(4))])
+            .is_err()
+    );
 }

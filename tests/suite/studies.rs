@@ -62,6 +62,31 @@ const DIGITS: &str = r#"
     print(manager.test(study.best.network));
 "#;
 
+/// A search whose children share their weights, before some are trained from scratch.
+const SHARED: &str = r#"
+    import "nas/enas" as enas;
+    let space = StateSpace();
+    space.add_state("kernel", [1, 3]);
+    space.add_state("filters", [4, 8]);
+    fn model(actions) {
+        let x = input([1, 8, 8]);
+        for layer in actions.layers { x = x.conv2d(layer.filters, layer.kernel).batch_norm().relu(); }
+        x.global_avg_pool().dense(10)
+    }
+    let data = dataset("digits", #{ train: 400, validation: 200 });
+    let sharing = NetworkManager(data, #{ shared_weights: true, epochs: 16, batch_size: 20, learning_rate: 0.01 });
+    let found = enas::search(space, sharing, model, #{
+        layers: 2, from_scratch: NetworkManager(data, #{ epochs: 4, batch_size: 20, learning_rate: 0.01 }),
+        controller_steps: 5, images: 100, warm_up: 8, candidates: 12, finals: 3, random: 3,
+    });
+    for pair in found.pairs { print(pair.values + " " + pair.inherited + " " + pair.accuracy); }
+    print("tau " + found.tau);
+    print("derived " + found.derived.accuracy + ", random " + found.random_mean);
+    for trial in trials(2) {
+        print(sharing.get_rewards(model, space.get_random_state_space(2)).accuracy);
+    }
+"#;
+
 fn start(place: &Place, script: &str, args: &[&str]) -> Child {
     place.write("search.rhai", script);
     let data = shared_data();
@@ -412,4 +437,31 @@ fn children_without_hope_end_early() {
     assert_eq!(lines[1..6], ["true"; 5]);
     assert_eq!(lines[6], "median 1 true");
     assert_eq!(lines[7], "true 4 false");
+}
+
+#[test]
+fn a_search_with_shared_weights_survives_sigkill_at_any_moment() {
+    killed_and_resumed(SHARED, 4, 3);
+}
+
+#[test]
+fn a_search_with_shared_weights_finds_better_children_than_chance() {
+    let place = Place::new();
+    let ran = run(&place, SHARED, &["--out", "run", "--study", "s"]);
+    ran.succeeded();
+    let trained = ran.line("derived ").split_once(", random ").unwrap();
+    let [derived, random] = [trained.0, trained.1].map(|accuracy| accuracy.parse::<f64>().unwrap());
+    assert!(derived > random + 0.1, "{derived} against {random}");
+    let tau: f64 = ran.line("tau ").parse().unwrap();
+    assert!(tau > 0.3, "{tau}");
+    let trials = trials(&place);
+    let shared = trials.iter().filter(|trial| trial["evaluation"].is_null());
+    let accuracies: Vec<f64> = shared
+        .map(|trial| trial["outcome"]["accuracy"].as_f64().unwrap())
+        .collect();
+    assert_eq!(accuracies.len(), 2);
+    assert!(
+        accuracies.iter().any(|accuracy| *accuracy > 0.4),
+        "{accuracies:?}"
+    );
 }

@@ -62,7 +62,7 @@ pub struct SharedWeights {
 }
 
 /// One array of a child that is shared.
-struct Slot {
+pub(super) struct Slot {
     path: String,
     shape: Vec<usize>,
 }
@@ -236,7 +236,11 @@ impl SharedWeights {
     }
 
     /// `network` with its part of the parameters, and what each of them is, in the order in which Burn visits them.
-    fn child(&mut self, network: &Network, device: &Device) -> Result<(Child, Vec<Slot>)> {
+    pub(super) fn child(
+        &mut self,
+        network: &Network,
+        device: &Device,
+    ) -> Result<(Child, Vec<Slot>)> {
         let paths = path::paths(network, self.sharing);
         let mut slots = Vec::new();
         let (seed, sharing, arrays) = (self.seed, self.sharing, &mut self.arrays);

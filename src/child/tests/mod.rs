@@ -7,6 +7,7 @@ mod kernels;
 mod learning;
 mod operations;
 mod precision;
+mod sharing;
 mod stopping;
 mod torch;
 
