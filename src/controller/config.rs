@@ -282,7 +282,8 @@ impl ControllerConfig {
     /// The step size before any decay, with the mode's default.
     pub fn learning_rate(&self) -> f64 {
         self.learning_rate.unwrap_or(match self.mode {
-            Mode::Reinforce | Mode::Ppo | Mode::Guided => 0.03,
+            Mode::Reinforce | Mode::Ppo => 0.03,
+            Mode::Guided => 0.01,
             Mode::Original => 0.1,
         })
     }

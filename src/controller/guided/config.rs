@@ -17,7 +17,8 @@ pub struct GuidedConfig {
     pub imagined_updates: usize,
     /// Rollouts of each of these updates, 2 to 65536. Default 48.
     pub imagined_batch: usize,
-    /// Weight of the policy's entropy in these updates, not negative. Default 0.1.
+    /// Weight of the policy's entropy in these updates, not negative: with little the policy settles
+    /// on one architecture. Default 0.2.
     pub imagined_entropy: f64,
     /// How many architectures the policy samples to propose the most promising, 1 to 65536. Default
     /// 96.
@@ -31,7 +32,7 @@ impl Default for GuidedConfig {
             initial: 10,
             imagined_updates: 12,
             imagined_batch: 48,
-            imagined_entropy: 0.1,
+            imagined_entropy: 0.2,
             candidates: 96,
         }
     }

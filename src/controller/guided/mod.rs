@@ -253,6 +253,16 @@ impl Controller {
     }
 }
 
+#[cfg(test)]
+impl Controller {
+    /// The rank, from −1 to 1, of what the surrogate promises of each of `samples`.
+    pub(super) fn promised_ranks(&self, samples: &[Vec<usize>]) -> Vec<f64> {
+        let surrogate = self.guided.as_ref().map(|guided| &guided.surrogate);
+        let promises = surrogate.map(|surrogate| surrogate.promise(samples));
+        search::advantages(&promises.unwrap_or_default())
+    }
+}
+
 /// What a controller in mode guided has.
 fn guided(guided: &mut Option<Guided>) -> Result<&mut Guided> {
     guided

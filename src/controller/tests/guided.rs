@@ -118,6 +118,22 @@ fn the_first_architectures_have_little_in_common() {
 }
 
 #[test]
+fn the_policy_comes_to_sample_what_is_promised() {
+    let landscape = Landscape::named("pairwise");
+    let mut controller = made(&landscape, config(Mode::Guided), 0);
+    let entropy = controller.entropy().unwrap();
+    search(&mut controller, &landscape, 20);
+    // In a sample of both, those of the policy rank above uniform ones.
+    let mut rng = Seed(3).stream("uniform");
+    let mut all = controller.imagine(200).unwrap();
+    all.extend((0..200).map(|_| landscape.draw(&mut rng)));
+    let ranks = controller.promised_ranks(&all);
+    let mean = ranks[..200].iter().sum::<f64>() / 200.0;
+    assert!(mean > 0.15, "{mean}");
+    assert!(controller.entropy().unwrap() < entropy);
+}
+
+#[test]
 fn a_restored_search_goes_on_exactly() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("controller.safetensors");
