@@ -261,13 +261,18 @@ impl Mixture<'_> {
     fn log_density(&self, candidate: &[usize]) -> f64 {
         let sizes = self.kernels.iter().map(|kernel| kernel.len() as f64);
         let uniform = self.prior.ln() - sizes.map(f64::ln).sum::<f64>();
-        let around = |centre: &Box<[usize]>| {
+        let around = |centre: &[usize]| {
             let pairs = centre.iter().zip(candidate).zip(&self.kernels);
             pairs
                 .map(|((&c, &v), kernel)| kernel[c][v].ln())
                 .sum::<f64>()
         };
-        let parts: Vec<f64> = self.centres.iter().map(around).chain([uniform]).collect();
+        let parts: Vec<f64> = self
+            .centres
+            .iter()
+            .map(|centre| around(centre))
+            .chain([uniform])
+            .collect();
         let most = parts.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = parts.iter().map(|part| (part - most).exp()).sum();
         most + sum.ln() - (self.prior + self.centres.len() as f64).ln()

@@ -185,8 +185,9 @@ impl NetworkManager {
         if place.evaluated.recorded.is_some() {
             self.pending.remember(ask, place.evaluated);
         } else {
+            let known = needed.asked.is_empty();
             let answers = self.start(vec![place], needed)?;
-            self.pending.wait_for(ask, answers)?;
+            self.pending.wait_for(ask, answers, known)?;
         }
         Ok(self.pending.len())
     }

@@ -48,18 +48,23 @@ impl Pending {
         self.recorded.insert(ask, evaluated);
     }
 
-    /// Adds the question `ask`, which `answers` answers alone.
+    /// Adds the question `ask`, which `answers` answers alone: at once where it is `known` already, so that
+    /// what needs no training comes in the order asked.
     ///
     /// # Errors
     /// [`Error::Io`] where the system gives no thread.
-    pub(super) fn wait_for(&mut self, ask: u64, mut answers: Answers) -> Result<()> {
+    pub(super) fn wait_for(&mut self, ask: u64, mut answers: Answers, known: bool) -> Result<()> {
         self.waiting.insert(ask, answers.withdrawn().clone());
         let sender = self.sender.clone();
-        let forward = move || {
+        let mut forward = move || {
             let evaluated = answers.next().unwrap_or(Err(Error::Interrupted));
             // Whoever asked may be gone.
             let _ = sender.send((ask, evaluated));
         };
+        if known {
+            forward();
+            return Ok(());
+        }
         let thread = thread::Builder::new().name("pending".into());
         let started = thread.spawn(forward);
         started.map(drop).map_err(Error::io("start", "a thread"))
