@@ -47,7 +47,7 @@ fn a_surrogate_finds_more_than_random_and_reinforce() {
         for seed in 0..seeds {
             let mut rng = Seed(seed).stream("random");
             let random: Vec<_> = (0..trials).map(|_| landscape.draw(&mut rng)).collect();
-            let mut search_in =
+            let search_in =
                 |config| search(&mut made(&landscape, config, seed), &landscape, trials);
             let all = [
                 search_in(guided()),
