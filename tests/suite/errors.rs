@@ -215,7 +215,7 @@ fn an_import_that_fails_says_why() {
     for (path, reason) in [
         (
             "nas/reinforced",
-            "the standard library has nas/anchors, nas/darts",
+            "the standard library has nas/anchors, nas/asha",
         ),
         ("../secrets", "imports stay inside the script's folder"),
         ("recipes/mine", "No such file or directory"),
