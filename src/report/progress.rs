@@ -54,6 +54,13 @@ impl Progress {
         }
     }
 
+    /// Tells the user something on standard error, unless quiet.
+    pub fn note(&self, text: &str) {
+        if !self.quiet.load(Ordering::Relaxed) {
+            warn(text);
+        }
+    }
+
     /// Starts a loop of `total` trials.
     pub fn start(&self, total: u64) {
         let terminal = std::io::stderr().is_terminal() && !self.quiet.load(Ordering::Relaxed);

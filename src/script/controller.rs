@@ -15,7 +15,7 @@ use super::space::{Space, count};
 use super::{Host, Scripted, raise};
 use crate::controller::{Controller, ControllerConfig, Update, discount_rewards};
 use crate::error::Error;
-use crate::report::progress::warn;
+
 use crate::space::Actions;
 
 /// A script's handle of a controller: copies share it.
@@ -194,7 +194,7 @@ mod controllers {
             return Ok(Dynamic::UNIT);
         };
         if update.collapsed && !controller.0.warned.swap(true, Ordering::Relaxed) {
-            warn(&format!(
+            host.progress().note(&format!(
                 "the controller has collapsed after {} updates: it would sample what it has seen",
                 update.step
             ));
