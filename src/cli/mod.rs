@@ -8,6 +8,7 @@ mod params;
 mod repl;
 mod replay;
 mod run;
+mod sandbox;
 mod session;
 mod store;
 mod studies;
@@ -24,7 +25,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::device::Selector;
 use crate::error::{Error, Result};
-use crate::script::{Diagnostic, Sources};
+use crate::script::{Diagnostic, STACK, Sources};
 use crate::study::Budget;
 
 /// Neural architecture search as a script.
@@ -108,6 +109,8 @@ struct RunArgs {
     /// Print no progress.
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    sandbox: sandbox::SandboxArgs,
 }
 
 impl RunArgs {
@@ -139,12 +142,28 @@ impl From<Error> for Ending {
 const FAILED: u8 = 1;
 /// Exit code of a command line that cannot be carried out.
 const USAGE: u8 = 2;
+/// Exit code of a panic, as Rust has it.
+const PANICKED: u8 = 101;
 /// Exit code after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
 
 /// Runs the program and returns its exit code: 0, 1 for a failure, 2 for a command line that
 /// cannot be carried out, 130 after Ctrl-C.
 pub fn main() -> ExitCode {
+    let program = std::thread::Builder::new().stack_size(STACK).spawn(program);
+    match program.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        // The thread's panic has been reported.
+        Ok(Err(_)) => ExitCode::from(PANICKED),
+        Err(error) => {
+            eprintln!("error: cannot start a thread: {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// The program, on a stack that is deep enough for scripts.
+fn program() -> ExitCode {
     // Usage errors of clap exit with 2 as well.
     let cli = Cli::parse();
     // What a driver says while it is looked for is no news, unless it is asked for.

@@ -32,7 +32,7 @@ impl Diagnostic {
             place: position
                 .line()
                 .map(|l| (l, position.position().unwrap_or(1))),
-            interrupted: matches!(error, EvalAltResult::ErrorTerminated(..)),
+            interrupted: matches!(error, EvalAltResult::ErrorTerminated(reason, _) if reason.is_unit()),
         }
     }
 
@@ -91,7 +91,8 @@ fn message(error: &EvalAltResult) -> String {
             text.unwrap_or(value).to_string()
         }
         EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => message(inner),
-        EvalAltResult::ErrorTerminated(..) => "interrupted".into(),
+        EvalAltResult::ErrorTerminated(reason, _) if reason.is_unit() => "interrupted".into(),
+        EvalAltResult::ErrorTerminated(limit, _) => limit.to_string(),
         EvalAltResult::ErrorDataRace(..) => "a function captures the object whose method it is \
              given to; copy it first (`let again = manager;`) and use the copy inside"
             .into(),
