@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::executor::in_process;
 use super::run::{RUNS, progress, recorders};
-use super::store::{StoreArgs, find};
 use super::sandbox::SandboxArgs;
+use super::store::{StoreArgs, find};
 use super::{Ending, interrupt_flag, read_script};
 use crate::controller::{Controller, saved};
 use crate::data::DataPaths;

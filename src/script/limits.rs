@@ -1,12 +1,15 @@
 //! What a script may use: the limits of the sandbox, their defaults, and the file that sets others. Knows no
 //! script; `meter.rs` counts, `engine` and the host calls ask here.
 
+use std::num::NonZero;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::options::plain;
 use crate::error::{Error, Result};
+use crate::manager::{ManagerConfig, Terms};
+use crate::network::{Network, TrainingStep};
 
 /// The most that a script may use of each thing; `None`: as much as it wants.
 ///
@@ -53,7 +56,7 @@ pub struct Limits {
     pub written: Option<u64>,
     /// Trials of the study. Default 1,000,000.
     pub trials: Option<u64>,
-    /// Children that are trained for the study. Default 1,000,000.
+    /// Children that are trained in a session. Default 1,000,000.
     pub children: Option<u64>,
     /// Trainable parameters of a child. Default 1,000,000,000.
     pub params: Option<u64>,
@@ -71,6 +74,9 @@ pub struct Limits {
 const MOST_CALLS: u64 = 64;
 /// How deep expressions may nest without harm to the stack.
 const MOST_NESTED: u64 = 256;
+
+/// The most seeds of one network.
+const MOST_REPEATS: usize = 1000;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -260,6 +266,58 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// Fails if a child like `network` costs too much to be built for `step`.
+    pub(super) fn child(&self, network: &Network, step: &TrainingStep) -> Result<()> {
+        within("parameters", "params", self.params, network.params())?;
+        match self.child_memory {
+            Some(most) => {
+                let bytes = network.memory(step);
+                within("bytes of memory", "child_memory", Some(most), bytes)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The settings of a manager whose children are within these limits.
+    pub(super) fn bound(&self, mut config: ManagerConfig) -> Result<ManagerConfig> {
+        let least = |a: Option<u64>, b: Option<u64>| a.into_iter().chain(b).min();
+        config.max_params = least(config.max_params, self.params);
+        config.max_memory = least(config.max_memory, self.child_memory);
+        repeats(config.repeats)?;
+        Ok(config)
+    }
+
+    /// Fails if children are to be evaluated on `terms` that are too much.
+    pub(super) fn terms(&self, terms: &Terms) -> Result<()> {
+        let epochs = terms.epochs.map_or(0, |epochs| epochs.get() as u64);
+        within("epochs", "epochs", self.epochs, epochs)?;
+        repeats(terms.repeats)
+    }
+}
+
+/// Fails for too many seeds of one network.
+fn repeats(repeats: Option<NonZero<usize>>) -> Result<()> {
+    match repeats.filter(|repeats| repeats.get() > MOST_REPEATS) {
+        Some(repeats) => {
+            let expected = format!("1 to {MOST_REPEATS}");
+            Err(Error::invalid("option 'repeats'", expected, repeats))
+        }
+        None => Ok(()),
+    }
+}
+
+/// A guard against slips, of values that a call makes at once.
+///
+/// # Errors
+/// [`Error::Invalid`] where `found` is more than `most`.
+pub(super) fn guard(what: &str, most: u64, found: u64) -> Result<()> {
+    match found > most {
+        true => Err(Error::invalid(what, format!("at most {most}"), found)),
+        false => Ok(()),
+    }
+}
+
 /// Fails if `found` of `what` is more than the limit called `name`.
 pub(super) fn within(what: &str, name: &'static str, most: Option<u64>, found: u64) -> Result<()> {
     match most.filter(|most| found > *most) {
@@ -299,7 +357,10 @@ mod tests {
     #[test]
     fn none_lifts_every_limit() {
         let none = Limits::none();
-        assert_eq!((none.operations, none.hours, none.params), (None, None, None));
+        assert_eq!(
+            (none.operations, none.hours, none.params),
+            (None, None, None)
+        );
         for name in Limits::NAMES {
             let lifted = toml(&format!("{name} = \"none\"")).unwrap();
             assert_ne!(lifted, Limits::default(), "{name} is no limit");

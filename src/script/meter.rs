@@ -5,8 +5,8 @@
 //! at the memory, so that an operation costs no system call.
 
 use std::cell::Cell;
-use std::sync::{Arc, LazyLock};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -70,6 +70,8 @@ struct State {
     data: AtomicU64,
     /// Bytes written so far.
     written: AtomicU64,
+    /// Children trained so far.
+    children: AtomicU64,
 }
 
 /// Whose the process's memory is. The floor is what is not the script's: it rises by what the host's work adds, and
@@ -103,6 +105,7 @@ impl Meter {
             memory: Mutex::default(),
             data: AtomicU64::new(0),
             written: AtomicU64::new(0),
+            children: AtomicU64::new(0),
         }))
     }
 
@@ -133,7 +136,12 @@ impl Meter {
             let mut count = spent.count.get();
             count.printed = count.printed.saturating_add(bytes as u64);
             spent.count.set(count);
-            !spent.running.get() || self.0.limits.printed.is_none_or(|most| count.printed <= most)
+            !spent.running.get()
+                || self
+                    .0
+                    .limits
+                    .printed
+                    .is_none_or(|most| count.printed <= most)
         })
     }
 
@@ -248,6 +256,23 @@ impl Meter {
             self.keeps(bytes);
         }
         Ok(())
+    }
+
+    /// Notes that a child was trained.
+    pub fn trains(&self) {
+        self.0.children.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Checks that `more` trials may follow `trials`, and that another child may be trained.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] where they may not.
+    pub fn asks(&self, trials: usize, more: usize) -> Result<()> {
+        let limits = &self.0.limits;
+        let all = (trials + more) as u64;
+        super::limits::within("trials", "trials", limits.trials, all)?;
+        let children = self.0.children.load(Ordering::Relaxed) + 1;
+        super::limits::within("trained children", "children", limits.children, children)
     }
 
     /// Notes `bytes` that were written.
@@ -414,7 +439,9 @@ fn pages(place: usize) -> Option<u64> {
 /// The bytes of a page: what the system says in kibibytes by what it says in pages.
 fn page_size() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"))?;
+    let size = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmSize:"))?;
     let kibibytes: u64 = size.trim().trim_end_matches(" kB").parse().ok()?;
     // Memory may have grown in between.
     let about = (kibibytes * 1024) as f64 / pages(0)?.max(1) as f64;
@@ -507,7 +534,13 @@ mod tests {
             ..Limits::default()
         });
         meter.opens(10).unwrap();
-        assert!(meter.opens(11).unwrap_err().to_string().contains("data_size"));
+        assert!(
+            meter
+                .opens(11)
+                .unwrap_err()
+                .to_string()
+                .contains("data_size")
+        );
         meter.writes(6).unwrap();
         assert!(meter.writes(6).unwrap_err().to_string().contains("written"));
     }

@@ -199,7 +199,9 @@ pub fn compile(
     let name = path.display().to_string();
     sources.add(&name, text);
     let host = engine.default_tag().read_lock::<Host>();
-    let most = host.map_or(Limits::default().source_size, |host| host.limits().source_size);
+    let most = host.map_or(Limits::default().source_size, |host| {
+        host.limits().source_size
+    });
     let parsed = limits::within("bytes of source", "source_size", most, text.len() as u64)
         .map_err(raise)
         .and_then(|()| engine.compile(text).map_err(|error| Box::new(error.into())));
@@ -245,7 +247,13 @@ fn bounded<T>(engine: &Engine, script: impl FnOnce() -> Scripted<T>) -> Scripted
     let host = host.ok_or("this engine has no host")?;
     let _running = host.meter().run().map_err(raise)?;
     let run = std::panic::AssertUnwindSafe(script);
-    let found = |_| raise(Error::invalid("interpreter", "to run the script", "a fault of its own"));
+    let found = |_| {
+        raise(Error::invalid(
+            "interpreter",
+            "to run the script",
+            "a fault of its own",
+        ))
+    };
     std::panic::catch_unwind(run).unwrap_or_else(|panic| Err(found(panic)))
 }
 

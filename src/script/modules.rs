@@ -175,7 +175,8 @@ impl Resolver {
         let name = file.display().to_string();
         if found.is_some() {
             let most = self.limits.source_size;
-            places::readable("import", file, ("source_size", most)).map_err(|error| error.to_string())?;
+            places::readable("import", file, ("source_size", most))
+                .map_err(|error| error.to_string())?;
         }
         match std::fs::read_to_string(file) {
             Ok(text) => Ok((name, text)),

@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 /// [`Error::Invalid`] that names `what` the path is for.
 pub(super) fn relative<'a>(what: &str, path: &'a str) -> Result<&'a Path> {
     let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-    let inside = !path.is_empty() && !path.contains('\0') && Path::new(path).components().all(plain);
+    let inside =
+        !path.is_empty() && !path.contains('\0') && Path::new(path).components().all(plain);
     match inside {
         true => Ok(Path::new(path)),
         false => {
@@ -35,16 +36,16 @@ pub(super) fn below(folder: &Path, what: &str, path: &str) -> Result<PathBuf> {
     };
     let real = |path: &Path| fs::canonicalize(path).map_err(Error::io("find", path));
     // The deepest part of the path that exists. A link to nothing counts as there: writing would follow it.
-    let there = place.ancestors().find(|part| part.symlink_metadata().is_ok());
+    let there = place
+        .ancestors()
+        .find(|part| part.symlink_metadata().is_ok());
     let there = there.filter(|there| !there.as_os_str().is_empty());
     let Some(there) = there.filter(|there| !folder.starts_with(there)) else {
         return Ok(place);
     };
     match fs::canonicalize(there) {
         Ok(found) if found.starts_with(real(here)?) => Ok(place),
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(Error::io("find", &place)(error))
-        }
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("find", &place)(error)),
         _ => Err(leads_out(what, path)),
     }
 }
@@ -58,7 +59,11 @@ fn leads_out(what: &str, path: &str) -> Error {
 ///
 /// # Errors
 /// [`Error::Io`] where there is none, [`Error::Invalid`] for another thing, [`Error::Limit`] for a larger file.
-pub(super) fn readable(what: &str, place: &Path, (name, most): (&'static str, Option<u64>)) -> Result<()> {
+pub(super) fn readable(
+    what: &str,
+    place: &Path,
+    (name, most): (&'static str, Option<u64>),
+) -> Result<()> {
     let about = fs::metadata(place).map_err(Error::io("read", place))?;
     if !about.is_file() {
         return Err(Error::invalid(what, "a file", place.display()));
@@ -91,9 +96,19 @@ mod tests {
     #[test]
     fn paths_that_lead_out_are_refused() {
         let (_outside, folder) = folder();
-        for path in ["", "..", "../secret", "a/../../secret", "/etc/passwd", "a\0b"] {
+        for path in [
+            "",
+            "..",
+            "../secret",
+            "a/../../secret",
+            "/etc/passwd",
+            "a\0b",
+        ] {
             let error = below(&folder, "file", path).unwrap_err().to_string();
-            assert!(error.contains("inside the script's folder"), "{path}: {error}");
+            assert!(
+                error.contains("inside the script's folder"),
+                "{path}: {error}"
+            );
         }
     }
 
@@ -108,7 +123,13 @@ mod tests {
         symlink(outside.path().join("secret"), folder.join("file")).unwrap();
         symlink(outside.path(), folder.join("folder")).unwrap();
         symlink(outside.path().join("nothing"), folder.join("dangling")).unwrap();
-        for path in ["file", "folder/secret", "folder/new", "dangling", "dangling/new"] {
+        for path in [
+            "file",
+            "folder/secret",
+            "folder/new",
+            "dangling",
+            "dangling/new",
+        ] {
             let error = below(&folder, "file", path).unwrap_err().to_string();
             assert!(error.contains("a link that leads out"), "{path}: {error}");
         }

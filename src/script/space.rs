@@ -119,6 +119,26 @@ fn own(of: &str, space: &Space, actions: &Actions) -> Scripted<()> {
     Err(raise(Error::invalid(of, expected, actions.summary())))
 }
 
+/// The most bytes of architectures that one call makes.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// Checks that `n` architectures of so many layers fit into memory, for the call `of`.
+fn several(of: &str, space: &StateSpace, layers: usize, n: u64) -> Result<()> {
+    // Each decision has an index and a list of probabilities.
+    let decision = |size: usize| 64 + 8 * size as u64;
+    let decisions = space.decisions(layers);
+    let each = 128 + decisions.map(|d| decision(d.size())).sum::<u64>();
+    let most = MOST_BYTES / each;
+    match n > most {
+        true => Err(Error::invalid(
+            of,
+            format!("at most {most} architectures"),
+            n,
+        )),
+        false => Ok(()),
+    }
+}
+
 /// A count or index from a script's integer.
 pub(super) fn count(what: &str, n: i64) -> Scripted<usize> {
     usize::try_from(n).map_err(|_| raise(Error::invalid(what, "a whole number from 0", n)))
@@ -318,7 +338,8 @@ mod space {
         Ok(i64::try_from(n).map_or_else(|_| (n as f64).into(), Into::into))
     }
 
-    /// Every architecture of so many layers, as an array of actions; at most a million.
+    /// Every architecture of so many layers, as an array of actions; as many as fit into 256 MiB, about half a million
+    /// with six decisions.
     ///
     /// ```rhai
     /// let space = StateSpace();
@@ -327,15 +348,12 @@ mod space {
     /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn enumerate(space: &mut Space, layers: i64) -> Scripted<Array> {
-        const MOST: u128 = 1_000_000;
         let layers = count("number of layers", layers)?;
         let space = space.get();
         let all = space.enumerate(layers).map_err(raise)?;
         let n = space.cardinality(layers);
-        if n > MOST {
-            let expected = format!("at most {MOST} architectures");
-            return Err(raise(Error::invalid("enumerate", expected, n)));
-        }
+        let n = u64::try_from(n).unwrap_or(u64::MAX);
+        several("enumerate", &space, layers, n).map_err(raise)?;
         Ok(all.map(Dynamic::from).collect())
     }
 
@@ -369,6 +387,10 @@ mod space {
     #[rhai_fn(return_raw, pure)]
     pub fn neighbours(space: &mut Space, actions: Actions) -> Scripted<Array> {
         own("neighbours", space, &actions)?;
+        let space = space.get();
+        let decisions = space.decisions(actions.layers());
+        let n: usize = decisions.map(|decision| decision.size() - 1).sum();
+        several("neighbours", &space, actions.layers(), n as u64).map_err(raise)?;
         let neighbours = actions.neighbours().into_iter();
         Ok(neighbours.map(Dynamic::from).collect())
     }
