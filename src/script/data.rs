@@ -5,7 +5,7 @@ use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::limits::within;
 use super::options::Options;
-use super::{Host, Scripted, raise};
+use super::{Host, Scripted, places, raise};
 use crate::data::{self, DataOptions, Dataset, FolderOptions, SyntheticOptions};
 use crate::error::Result;
 
@@ -19,6 +19,9 @@ struct Size {
     #[serde(default)]
     size: Option<[usize; 2]>,
 }
+
+/// How deep pictures lie in their folder: in that of a split and that of a class.
+const DEPTH: usize = 2;
 
 /// The data set that `open` opens, if it is not too large.
 fn opened(host: &Host, open: impl FnOnce() -> Result<Dataset>) -> Scripted<Dataset> {
@@ -75,7 +78,10 @@ mod datasets {
         let data = options.part(DataOptions::OPTIONS)?;
         let options = FolderOptions { size, data };
         // No path leads out of the script's folder, nor out of a data folder.
-        host.inside(path).map_err(raise)?;
+        let beside = host.inside(path).map_err(raise)?;
+        if beside.is_dir() {
+            places::contained(host.folder(), "file", &beside, DEPTH).map_err(raise)?;
+        }
         opened(&host, || {
             data::load_folder(path.as_ref(), host.folder(), &options, host.paths())
         })

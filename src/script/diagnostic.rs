@@ -27,7 +27,7 @@ impl Diagnostic {
         let (error, source) = innermost(error, script);
         let position = error.position();
         Self {
-            message: message(error),
+            message: shortened(message(error)),
             source: source.to_string(),
             place: position
                 .line()
@@ -80,6 +80,18 @@ fn innermost<'a>(error: &'a EvalAltResult, source: &'a str) -> (&'a EvalAltResul
         EvalAltResult::ErrorInModule(module, inner, _) => innermost(inner, module),
         _ => (error, source),
     }
+}
+
+/// The most characters of a message that are shown: a script may throw a text of any length.
+const LONGEST: usize = 2_000;
+
+/// `message` without what is too much of it.
+fn shortened(mut message: String) -> String {
+    if let Some((at, _)) = message.char_indices().nth(LONGEST) {
+        message.truncate(at);
+        message.push('…');
+    }
+    message
 }
 
 /// The message alone, without Rhai's "Runtime error: " and position.

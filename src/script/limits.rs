@@ -27,7 +27,7 @@ pub struct Limits {
     /// Bytes printed between two pieces of the host's work. Default 16 MiB.
     pub printed: Option<u64>,
     /// Bytes of the script's own values: growth of the resident memory that is not the host's. Known on Linux. Default
-    /// 512 MiB; sixteen times as much while children train in the same process, since what is theirs cannot be told
+    /// 256 MiB; sixteen times as much while children train in the same process, since what is theirs cannot be told
     /// apart.
     pub memory: Option<u64>,
     /// How deep functions call each other, at most 64. Default 64.
@@ -88,7 +88,7 @@ impl Default for Limits {
             operations: Some(50_000_000),
             seconds: Some(6.0),
             printed: Some(16 * MIB),
-            memory: Some(512 * MIB),
+            memory: Some(256 * MIB),
             call_depth: Some(MOST_CALLS),
             expression_depth: Some(MOST_NESTED),
             string_size: Some(2 * MIB),
@@ -153,7 +153,7 @@ impl Limits {
             operations: Some(10_000_000),
             seconds: Some(2.0),
             printed: Some(MIB),
-            memory: Some(256 * MIB),
+            memory: Some(128 * MIB),
             call_depth: Some(32),
             expression_depth: Some(64),
             string_size: Some(256 * KIB),

@@ -50,6 +50,27 @@ pub(super) fn below(folder: &Path, what: &str, path: &str) -> Result<PathBuf> {
     }
 }
 
+/// Checks that no link in the folder `place` leads out of `folder`, down to `depth` folders inside.
+///
+/// # Errors
+/// [`Error::Invalid`] for one that does; [`Error::Io`] where the system refuses to look.
+pub(super) fn contained(folder: &Path, what: &str, place: &Path, depth: usize) -> Result<()> {
+    let looked = |error| Error::io("read", place)(error);
+    for entry in fs::read_dir(place).map_err(looked)? {
+        let entry = entry.map_err(looked)?;
+        let kind = entry.file_type().map_err(looked)?;
+        let inside = entry.path();
+        if kind.is_symlink() {
+            let relative = inside.strip_prefix(folder).unwrap_or(&inside);
+            below(folder, what, &relative.to_string_lossy())?;
+        }
+        if depth > 0 && inside.is_dir() {
+            contained(folder, what, &inside, depth - 1)?;
+        }
+    }
+    Ok(())
+}
+
 fn leads_out(what: &str, path: &str) -> Error {
     let found = format!("{path:?}, a link that leads out of it");
     Error::invalid(what, "a path inside the script's folder", found)
@@ -133,6 +154,20 @@ mod tests {
             let error = below(&folder, "file", path).unwrap_err().to_string();
             assert!(error.contains("a link that leads out"), "{path}: {error}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_holds_no_link_that_leads_out() {
+        use std::os::unix::fs::symlink;
+        let (outside, folder) = folder();
+        let class = folder.join("train/class");
+        fs::create_dir_all(&class).unwrap();
+        symlink(&class, folder.join("train/other")).unwrap();
+        contained(&folder, "file", &folder.join("train"), 2).unwrap();
+        symlink(outside.path().join("secret"), class.join("1.png")).unwrap();
+        let error = contained(&folder, "file", &folder.join("train"), 2).unwrap_err();
+        assert!(error.to_string().contains("train/class/1.png"), "{error}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
+use super::limits::guard;
 use super::{Host, Scripted, raise};
 use crate::error::{Error, Result};
 use crate::space::{Actions, Domain, State, StateSpace, Value};
@@ -77,13 +78,18 @@ pub(super) fn dynamic(value: &Value) -> Dynamic {
     }
 }
 
+/// The most values of a state: they are compared with each other.
+const MOST_VALUES: u64 = 10_000;
+
 /// An array of a state's values.
 fn values(array: &[Dynamic]) -> Scripted<Vec<Value>> {
+    guard("values of a state", MOST_VALUES, array.len() as u64).map_err(raise)?;
     array.iter().map(plain).collect()
 }
 
 /// The domain that an array says: values, or a list of values for each layer.
 fn lists(name: &str, array: &Array) -> Scripted<Option<Vec<Vec<Value>>>> {
+    guard("values of a state", MOST_VALUES, array.len() as u64).map_err(raise)?;
     let nested = array.iter().filter(|d| d.is_array()).count();
     if nested == 0 {
         return Ok(None);
@@ -120,7 +126,7 @@ fn own(of: &str, space: &Space, actions: &Actions) -> Scripted<()> {
 }
 
 /// The most bytes of architectures that one call makes.
-const MOST_BYTES: u64 = 256 << 20;
+const MOST_BYTES: u64 = 128 << 20;
 
 /// Checks that `n` architectures of so many layers fit into memory, for the call `of`.
 fn several(of: &str, space: &StateSpace, layers: usize, n: u64) -> Result<()> {
@@ -338,8 +344,8 @@ mod space {
         Ok(i64::try_from(n).map_or_else(|_| (n as f64).into(), Into::into))
     }
 
-    /// Every architecture of so many layers, as an array of actions; as many as fit into 256 MiB, about half a million
-    /// with six decisions.
+    /// Every architecture of so many layers, as an array of actions; as many as fit into 128 MiB, some
+    /// hundred thousand.
     ///
     /// ```rhai
     /// let space = StateSpace();
