@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 use super::limits::within;
 use super::options::Options;
 use super::{Host, Scripted, places, raise};
-use crate::data::{self, DataOptions, Dataset, FolderOptions, SyntheticOptions};
+use crate::data::{self, DataOptions, Dataset, FolderOptions, Split, SyntheticOptions};
 use crate::error::Result;
 
 pub(super) fn register(engine: &mut Engine) {
@@ -25,14 +25,11 @@ const DEPTH: usize = 2;
 
 /// The data set that `open` opens, if it is not too large.
 fn opened(host: &Host, open: impl FnOnce() -> Result<Dataset>) -> Scripted<Dataset> {
-    let _timed = host.meter().timed();
+    let opening = host.meter().opens();
     let data = open().map_err(raise)?;
-    let images: usize = [data.train(), data.validation(), data.test()]
-        .map(|s| s.len())
-        .iter()
-        .sum();
-    let bytes = images * data.shape().iter().product::<usize>();
-    host.meter().opens(bytes as u64).map_err(raise)?;
+    let images = [data.train(), data.validation(), data.test()].map(Split::len);
+    let bytes = images.iter().sum::<usize>() * data.shape().iter().product::<usize>();
+    opening.opened(bytes as u64).map_err(raise)?;
     Ok(data)
 }
 

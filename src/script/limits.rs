@@ -46,11 +46,11 @@ pub struct Limits {
     pub functions: Option<u64>,
     /// Modules that are imported. Default 256.
     pub modules: Option<u64>,
-    /// Bytes of the text of a script or module. Default 1 MiB.
+    /// Bytes of the text of a script or module. Default 128 KiB.
     pub source_size: Option<u64>,
     /// Bytes of a file that a script names: a table, a saved controller. Default 256 MiB.
     pub file_size: Option<u64>,
-    /// Bytes of pixels of all data sets that a script opens. Default 4 GiB.
+    /// Bytes of pixels of a data set. What all that a script opens have beyond it counts as `memory`. Default 4 GiB.
     pub data_size: Option<u64>,
     /// Bytes that a script writes: exports and saved controllers. Default 10 GiB.
     pub written: Option<u64>,
@@ -97,7 +97,7 @@ impl Default for Limits {
             variables: Some(10_000),
             functions: Some(2_000),
             modules: Some(256),
-            source_size: Some(MIB),
+            source_size: Some(128 * KIB),
             file_size: Some(256 * MIB),
             data_size: Some(4 * GIB),
             written: Some(10 * GIB),
@@ -162,7 +162,7 @@ impl Limits {
             variables: Some(500),
             functions: Some(500),
             modules: Some(32),
-            source_size: Some(256 * KIB),
+            source_size: Some(64 * KIB),
             file_size: Some(16 * MIB),
             data_size: Some(128 * MIB),
             written: Some(256 * MIB),

@@ -244,18 +244,14 @@ impl Meter {
         memory.floor = memory.floor.map(|floor| floor.saturating_add(bytes));
     }
 
-    /// Notes a data set with `bytes` of pixels, which are not counted as the script's up to `data_size`.
-    ///
-    /// # Errors
-    /// [`Error::Limit`] for a data set that is larger than that by itself.
-    pub fn opens(&self, bytes: u64) -> Result<()> {
-        let most = self.0.limits.data_size;
-        super::limits::within("bytes of pixels", "data_size", most, bytes)?;
-        let all = self.0.data.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if most.is_none_or(|most| all <= most) {
-            self.keeps(bytes);
+    /// Begins to open a data set. Its memory is not counted as the script's, until all have had `data_size`.
+    pub fn opens(&self) -> Opening {
+        let all = self.0.data.load(Ordering::Relaxed);
+        let counted = self.0.limits.data_size.is_some_and(|most| all >= most);
+        Opening {
+            _busy: (!counted).then(|| self.busy()),
+            timed: self.timed(),
         }
-        Ok(())
     }
 
     /// Notes that a child was trained.
@@ -401,6 +397,29 @@ impl Drop for Work {
     }
 }
 
+/// A data set that is being opened.
+pub(super) struct Opening {
+    _busy: Option<Busy>,
+    timed: Timed,
+}
+
+impl Opening {
+    /// Notes that it has `bytes` of pixels.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] where that is more than all may have.
+    pub fn opened(self, bytes: u64) -> Result<()> {
+        let state = &self.timed.0.0;
+        state.data.fetch_add(bytes, Ordering::Relaxed);
+        super::limits::within(
+            "bytes of pixels",
+            "data_size",
+            state.limits.data_size,
+            bytes,
+        )
+    }
+}
+
 /// A call that is work of the host if it takes long.
 pub(super) struct Timed(Meter, Instant);
 
@@ -533,14 +552,9 @@ mod tests {
             written: Some(10),
             ..Limits::default()
         });
-        meter.opens(10).unwrap();
-        assert!(
-            meter
-                .opens(11)
-                .unwrap_err()
-                .to_string()
-                .contains("data_size")
-        );
+        meter.opens().opened(10).unwrap();
+        let error = meter.opens().opened(11).unwrap_err().to_string();
+        assert!(error.contains("data_size"), "{error}");
         meter.writes(6).unwrap();
         assert!(meter.writes(6).unwrap_err().to_string().contains("written"));
     }

@@ -43,15 +43,19 @@ pub use modules::{Sources, recipes_folder};
 pub use params::{Declared, Params, declared};
 pub use rescore::Rescorer;
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
     BasicMathPackage, BasicStringPackage, BitFieldPackage, LanguageCorePackage, LogicPackage,
     MoreStringPackage, Package,
 };
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, OptimizationLevel, Position, Scope, Token};
+use rhai::{
+    AST, Dynamic, Engine, EvalAltResult, LexError, Map, OptimizationLevel, Position, Scope, Token,
+};
 
 use crate::error::Error;
 
@@ -167,6 +171,10 @@ fn name_after_dot(engine: &mut Engine) {
     let after_dot = AtomicBool::new(false);
     #[allow(deprecated)] // Rhai marks the call as volatile in form, not as on its way out.
     engine.on_parse_token(move |token, _, _| {
+        if PARSED_BY.get().is_some_and(|end| Instant::now() > end) {
+            let reason = format!("a text that takes more than {PATIENCE:?} to parse");
+            return Token::LexError(Box::new(LexError::Runtime(reason)));
+        }
         let dot = matches!(token, Token::Period | Token::Elvis);
         match (after_dot.swap(dot, Ordering::Relaxed), token) {
             (true, Token::Export) => Token::Identifier(Box::new("export".into())),
@@ -178,6 +186,22 @@ fn name_after_dot(engine: &mut Engine) {
 /// The stack that scripts need, in bytes: values nest as deep as the memory of a script allows, and are freed from the
 /// outside to the inside. Only what is used of it takes memory.
 pub const STACK: usize = 1 << 30;
+
+/// The longest time that a text may take to parse: some take the parser a time that grows with the square of their length.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+thread_local! {
+    /// When the text that is being parsed on this thread must be.
+    static PARSED_BY: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Parses `text`, if it does not take too long.
+fn parsed(engine: &Engine, text: &str) -> Result<AST, rhai::ParseError> {
+    let before = PARSED_BY.replace(Some(Instant::now() + PATIENCE));
+    let parsed = engine.compile(text);
+    PARSED_BY.set(before);
+    parsed
+}
 
 /// Scripts have no clock: a recipe that sleeps is one that hangs.
 fn refuse_sleep(engine: &mut Engine) {
@@ -202,10 +226,10 @@ pub fn compile(
     let most = host.map_or(Limits::default().source_size, |host| {
         host.limits().source_size
     });
-    let parsed = limits::within("bytes of source", "source_size", most, text.len() as u64)
+    let ast = limits::within("bytes of source", "source_size", most, text.len() as u64)
         .map_err(raise)
-        .and_then(|()| engine.compile(text).map_err(|error| Box::new(error.into())));
-    let mut ast = parsed.map_err(|error| Diagnostic::new(&error, &name))?;
+        .and_then(|()| parsed(engine, text).map_err(|error| Box::new(error.into())));
+    let mut ast = ast.map_err(|error| Diagnostic::new(&error, &name))?;
     ast.set_source(name);
     Ok(ast)
 }

@@ -14,7 +14,7 @@ use rhai::{
 };
 
 use super::limits::{Limits, within};
-use super::{Host, Scripted, places, raise};
+use super::{Host, Scripted, parsed, places, raise};
 use crate::error::Error;
 
 type SharedModule = Shared<Module>;
@@ -140,10 +140,8 @@ impl Resolver {
         self.sources.add(&name, &text);
         let in_module =
             |error| Box::new(EvalAltResult::ErrorInModule(name.clone(), error, position));
-        let compile = |text: &str| {
-            let parsed = engine.compile(text);
-            parsed.map_err(|error| in_module(Box::new(error.into())))
-        };
+        let compile =
+            |text: &str| parsed(engine, text).map_err(|error| in_module(Box::new(error.into())));
         let (compiled, inserted) = insert(&text, bodies(&compile(&text)?));
         self.sources.keep(&name, &text, inserted);
         let mut ast = compile(&compiled)?;

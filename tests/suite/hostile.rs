@@ -12,7 +12,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Place, Ran, repository};
+use expectrl::process::unix::WaitStatus;
+use expectrl::session::OsSession;
+use expectrl::{Eof, Expect};
+
+use crate::harness::{NAS_SCRIPT, Place, Ran, repository};
 
 /// How long a script may go on before it is killed, which it may not come to.
 const WATCHDOG: Duration = Duration::from_secs(10);
@@ -198,4 +202,182 @@ fn every_hostile_script_ends_soon_and_small_with_its_reason() {
             .collect()
     });
     assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Lines that are hostile by themselves, and what the session says of them.
+const LINES: &[(&str, &str)] = &[
+    ("loop {}", "limit 'operations'"),
+    (
+        "let m = #{}; let t = \"x\"; t.pad(1_000_000, 'x'); let n = 0; loop { m[\"\" + n] = t + n; n += 1; }",
+        "limit 'memory'",
+    ),
+    (
+        "let f = || 0; loop { let inner = f; f = || inner.call(); }",
+        "limit 'memory'",
+    ),
+    (
+        "let l = [0]; loop { l = [l, l, l]; }",
+        "Size of array/BLOB too large",
+    ),
+    (
+        "let t = \"x\"; loop { t += t; }",
+        "Length of string too large",
+    ),
+    (
+        "let x = input([3, 8, 8]); loop { x = x.relu(); }",
+        "limit 'memory'",
+    ),
+    ("fn deeper(n) { deeper(n + 1) } deeper(0)", "Stack overflow"),
+    ("eval(\"1\")", "'eval' is disabled"),
+    (
+        "import \"../outside\" as outside;",
+        "imports stay inside the script's folder",
+    ),
+    ("sleep(1_000_000_000)", "sleep is not available"),
+    ("for trial in trials(1_000_000_000) { }", "limit 'trials'"),
+    (
+        "synthetic(#{ samples: 1_000_000_000 })",
+        "limit 'data_size'",
+    ),
+];
+
+#[test]
+fn a_session_outlives_hostile_lines() {
+    let place = Place::new();
+    let home = place.path("home");
+    let mut command = Command::new(NAS_SCRIPT);
+    command
+        .current_dir(place.path("."))
+        .env("HOME", &home)
+        .env("XDG_DATA_HOME", &home)
+        .env("NAS_SCRIPT_DEVICE", "cpu")
+        .env("NO_COLOR", "1")
+        .env("TERM", "xterm");
+    let mut session = OsSession::spawn(command).unwrap();
+    session.set_expect_timeout(Some(Duration::from_secs(60)));
+    session.expect("nas> ").unwrap();
+    session.send("let kept = 40;\r").unwrap();
+    session.expect("nas> ").unwrap();
+    for (n, (line, reason)) in LINES.iter().enumerate() {
+        session.send(format!("{line}\r")).unwrap();
+        session
+            .expect(*reason)
+            .unwrap_or_else(|e| panic!("{line}: {e}"));
+        session.expect("nas> ").unwrap();
+        // A sum that is in no input.
+        session.send(format!("kept * 1000 + {n}\r")).unwrap();
+        session
+            .expect(format!("{}", 40_000 + n))
+            .unwrap_or_else(|e| panic!("after {line}: {e}"));
+        session.expect("nas> ").unwrap();
+    }
+    session.send(":quit\r").unwrap();
+    session.expect(Eof).unwrap();
+    let status = session.get_process().wait().unwrap();
+    assert!(matches!(status, WaitStatus::Exited(_, 0)), "{status:?}");
+}
+
+#[test]
+fn limits_come_from_a_file_and_hold_in_a_piped_script() {
+    let place = Place::new();
+    place.write("few.toml", "operations = 1000\n");
+    place.write("slip.toml", "opertions = 1000\n");
+    place.write("wrong.json", "{ \"trials\": \"many\" }");
+    let looped = "let sum = 0; for i in 0..10_000 { sum += i; } print(sum);";
+    let ran = |limits: &[&str]| place.run_text_with(limits, looped);
+    assert_eq!(ran(&[]).succeeded(), "49995000");
+    assert_eq!(ran(&["--limits", "none"]).succeeded(), "49995000");
+    let few = ran(&["--limits", "few.toml"]);
+    assert!(
+        few.stderr.contains("more than 1000 operations"),
+        "{}",
+        few.stderr
+    );
+    assert_eq!(few.code, Some(1));
+    for (file, message) in [
+        (
+            "slip.toml",
+            "unknown limit 'opertions'; did you mean 'operations'?",
+        ),
+        ("wrong.json", "limit 'trials' of wrong.json: expected"),
+        ("absent.toml", "cannot read limits absent.toml"),
+    ] {
+        let refused = ran(&["--limits", file]);
+        assert!(refused.stderr.contains(message), "{}", refused.stderr);
+        assert_eq!(refused.code, Some(2));
+    }
+}
+
+#[test]
+fn a_search_within_strict_limits_runs_as_ever() {
+    let place = Place::new();
+    place.write("search.rhai", SEARCH);
+    let ran = |limits: &[&str]| {
+        let ran = place.run(&[&["-q", "--store", "none", "search.rhai"], limits].concat());
+        ran.succeeded().lines().next().map(str::to_string)
+    };
+    let strict = ran(&["--limits", "strict"]);
+    assert!(
+        strict.as_ref().is_some_and(|line| line.contains("[0.")),
+        "{strict:?}"
+    );
+    assert_eq!(strict, ran(&["--limits", "none"]));
+}
+
+/// Trains, looks up and updates often, with more operations than may be between two of these.
+const SEARCH: &str = r#"
+import "nas/reinforce" as nas;
+let space = StateSpace();
+space.add_state("filters", [2, 4]);
+fn model(actions) {
+    input([1, 8, 8]).conv2d(actions.layers[0].filters, 3).relu().flatten().dense(10)
+}
+let manager = NetworkManager(dataset("digits", #{ train: 100, validation: 50 }), #{ epochs: 1 });
+let found = nas::search(space, manager, model, #{ layers: 1, trials: 4 });
+print(found.objectives);
+"#;
+
+#[test]
+fn imports_are_looked_for_beside_the_script_then_among_recipes() {
+    let place = Place::new();
+    place.write("recipes/greeting.rhai", "fn hello() { \"from a recipe\" }");
+    place.write(
+        "recipes/deep/other.rhai",
+        "import \"greeting\" as g; fn hello() { g::hello() }",
+    );
+    place.write("recipes/both.rhai", "fn hello() { \"from a recipe\" }");
+    place.write("scripts/both.rhai", "fn hello() { \"from beside\" }");
+    place.write("outside.rhai", "fn hello() { \"from outside\" }");
+    link(&place, "../outside.rhai", "recipes/linked.rhai");
+    let hello = |module: &str| {
+        let script = format!("import \"{module}\" as m; print(m::hello());");
+        place.write("scripts/search.rhai", script);
+        place.run(&[
+            "-q",
+            "--store",
+            "none",
+            "--recipes",
+            "recipes",
+            "scripts/search.rhai",
+        ])
+    };
+    let first = |ran: &Ran| ran.succeeded().lines().next().unwrap().to_string();
+    assert_eq!(first(&hello("greeting")), "from a recipe");
+    assert_eq!(first(&hello("deep/other")), "from a recipe");
+    assert_eq!(first(&hello("both")), "from beside");
+    for module in ["linked", "../outside", "deep/../../outside"] {
+        let ran = hello(module);
+        assert_eq!(ran.code, Some(1), "{module}");
+        assert!(
+            ran.stderr.contains("inside the script's folder"),
+            "{}",
+            ran.stderr
+        );
+    }
+    let missing = place.run(&["--recipes", "nowhere", "scripts/search.rhai"]);
+    assert!(
+        missing.stderr.contains("--recipes: expected a folder"),
+        "{}",
+        missing.stderr
+    );
 }
