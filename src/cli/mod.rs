@@ -150,7 +150,14 @@ const INTERRUPTED: u8 = 130;
 /// Runs the program and returns its exit code: 0, 1 for a failure, 2 for a command line that
 /// cannot be carried out, 130 after Ctrl-C.
 pub fn main() -> ExitCode {
-    let program = std::thread::Builder::new().stack_size(STACK).spawn(program);
+    // Usage errors of clap exit with 2 as well.
+    let cli = Cli::parse();
+    // What trains runs no script, and its memory may be limited.
+    if matches!(cli.command, Some(Command::Worker(_) | Command::Runner(_))) {
+        return program(cli);
+    }
+    let deep = std::thread::Builder::new().stack_size(STACK);
+    let program = deep.spawn(|| program(cli));
     match program.map(std::thread::JoinHandle::join) {
         Ok(Ok(code)) => code,
         // The thread's panic has been reported.
@@ -162,10 +169,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The program, on a stack that is deep enough for scripts.
-fn program() -> ExitCode {
-    // Usage errors of clap exit with 2 as well.
-    let cli = Cli::parse();
+/// The program with the arguments `cli`.
+fn program(cli: Cli) -> ExitCode {
     // What a driver says while it is looked for is no news, unless it is asked for.
     let filter = EnvFilter::try_from_env("NAS_SCRIPT_LOG");
     let quiet = || EnvFilter::new("error,wgpu_hal=off,wgpu_core=off,naga=off");
