@@ -144,6 +144,18 @@ pub enum Error {
         /// What the script asks now.
         asked: String,
     },
+    /// More than the sandbox lets a script have.
+    #[error("{what}: at most {most} (limit '{name}', which --limits FILE sets), found {found}")]
+    Limit {
+        /// What there is too much of.
+        what: String,
+        /// The limit's name.
+        name: &'static str,
+        /// The limit.
+        most: u64,
+        /// What was asked for.
+        found: u64,
+    },
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -211,6 +223,7 @@ impl Error {
             Self::Busy { .. } => "busy",
             Self::Taken { .. } => "taken",
             Self::Diverged { .. } => "diverged",
+            Self::Limit { .. } => "limit",
             Self::Interrupted => "interrupted",
         }
     }
@@ -225,8 +238,15 @@ fn suggestion(name: &str, known: &[String]) -> String {
     }
 }
 
+/// The longest name that is compared with others, in bytes.
+const LONGEST_NAME: usize = 100;
+
 /// The known name that is closest to `name`, if any is close enough to be a slip.
 fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    // The comparison takes memory and time with the length: no slip is so long.
+    if name.len() > LONGEST_NAME {
+        return None;
+    }
     known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))

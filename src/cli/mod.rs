@@ -8,6 +8,7 @@ mod params;
 mod repl;
 mod replay;
 mod run;
+mod sandbox;
 mod session;
 mod store;
 mod studies;
@@ -24,7 +25,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::device::Selector;
 use crate::error::{Error, Result};
-use crate::script::{Diagnostic, Sources};
+use crate::script::{Diagnostic, STACK, Sources};
 use crate::study::Budget;
 
 /// Neural architecture search as a script.
@@ -108,6 +109,8 @@ struct RunArgs {
     /// Print no progress.
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    sandbox: sandbox::SandboxArgs,
 }
 
 impl RunArgs {
@@ -139,6 +142,8 @@ impl From<Error> for Ending {
 const FAILED: u8 = 1;
 /// Exit code of a command line that cannot be carried out.
 const USAGE: u8 = 2;
+/// Exit code of a panic, as Rust has it.
+const PANICKED: u8 = 101;
 /// Exit code after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
 
@@ -147,6 +152,25 @@ const INTERRUPTED: u8 = 130;
 pub fn main() -> ExitCode {
     // Usage errors of clap exit with 2 as well.
     let cli = Cli::parse();
+    // What trains runs no script, and its memory may be limited.
+    if matches!(cli.command, Some(Command::Worker(_) | Command::Runner(_))) {
+        return program(cli);
+    }
+    let deep = std::thread::Builder::new().stack_size(STACK);
+    let program = deep.spawn(|| program(cli));
+    match program.map(std::thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        // The thread's panic has been reported.
+        Ok(Err(_)) => ExitCode::from(PANICKED),
+        Err(error) => {
+            eprintln!("error: cannot start a thread: {error}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// The program with the arguments `cli`.
+fn program(cli: Cli) -> ExitCode {
     // What a driver says while it is looked for is no news, unless it is asked for.
     let filter = EnvFilter::try_from_env("NAS_SCRIPT_LOG");
     let quiet = || EnvFilter::new("error,wgpu_hal=off,wgpu_core=off,naga=off");

@@ -17,6 +17,7 @@ use crate::study::Study;
 
 pub(super) fn start(args: RunArgs) -> Result<(), Ending> {
     let compute = device::open(args.device)?;
+    let sandbox = args.sandbox.open()?;
     let interactive = std::io::stdin().is_terminal();
     if interactive {
         println!("nas-script {} on {compute}", env!("CARGO_PKG_VERSION"));
@@ -34,6 +35,7 @@ pub(super) fn start(args: RunArgs) -> Result<(), Ending> {
         progress,
         interrupted,
         folder: PathBuf::new(),
+        sandbox,
     });
     let sources = Sources::default();
     if interactive {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::executor::in_process;
 use super::run::{RUNS, progress, recorders};
+use super::sandbox::SandboxArgs;
 use super::store::{StoreArgs, find};
 use super::{Ending, interrupt_flag, read_script};
 use crate::controller::{Controller, saved};
@@ -14,7 +15,7 @@ use crate::data::DataPaths;
 use crate::device::{self, Compute, Selector};
 use crate::error::{Error, Result};
 use crate::report::progress::{say, warn};
-use crate::script::{self, Host, Params, Rescorer, Session, Sources};
+use crate::script::{self, Host, Params, Rescorer, Sandbox, Session, Sources};
 use crate::seed::Seed;
 use crate::space::{Actions, Value};
 use crate::study::{RunFolder, Study, Trial};
@@ -36,6 +37,8 @@ pub(super) struct Arguments {
     /// The folder of what comes out, new or empty [default: runs/<study>-replay-<n>].
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Ending> {
@@ -47,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Ending> {
     let compute = device::open(Selector::Cpu)?;
 
     let sources = Sources::default();
-    let host = host(path, &compute, kept.about.seed);
+    let host = host(path, &compute, kept.about.seed, arguments.sandbox.open()?);
     let engine = script::engine(&host, &sources);
     let failed = |diagnostic| Ending::Script(Box::new(diagnostic), sources.clone());
     let ast = script::compile(&engine, &sources, path, &text).map_err(failed)?;
@@ -88,7 +91,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Ending> {
 }
 
 /// What the reward function is evaluated in.
-fn host(path: &Path, compute: &Compute, seed: Seed) -> Host {
+fn host(path: &Path, compute: &Compute, seed: Seed, sandbox: Sandbox) -> Host {
     let (interrupted, progress) = (interrupt_flag(), progress(true));
     Host::new(Session {
         executor: Arc::new(in_process(compute, 1, &progress, &interrupted)),
@@ -100,6 +103,7 @@ fn host(path: &Path, compute: &Compute, seed: Seed) -> Host {
         progress,
         interrupted,
         folder: path.parent().unwrap_or(Path::new("")).to_path_buf(),
+        sandbox,
     })
 }
 

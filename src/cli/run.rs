@@ -36,6 +36,7 @@ pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending>
     let given = earlier.iter().flat_map(|kept| kept.about.params.clone());
     let params = Params::parse(&args.param)?.over(given.collect());
     let compute = device::open(args.device)?;
+    let sandbox = args.sandbox.open()?;
     let name = path.file_stem().unwrap_or(path.as_os_str());
     let name = name.to_string_lossy().into_owned();
 
@@ -76,6 +77,7 @@ pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending>
         progress,
         interrupted,
         folder,
+        sandbox,
     });
     let engine = script::engine(&host, &sources);
     let result =

@@ -24,6 +24,9 @@ pub struct FolderOptions {
     pub data: DataOptions,
 }
 
+/// The most pixels in all, 4 GiB; a guard against slips and against pictures that are not what they seem.
+const MOST_PIXELS: usize = 1 << 32;
+
 /// A picture file and its label.
 struct Picture {
     path: PathBuf,
@@ -89,7 +92,15 @@ pub(super) fn read(path: &Path, size: Option<[usize; 2]>) -> Result<Raw> {
         }
     }
     let shape = shape(&pictures, size)?;
-    let mut pixels = Vec::with_capacity(pictures.len() * shape.iter().product::<usize>());
+    let bytes = shape
+        .iter()
+        .try_fold(pictures.len(), |n, side| n.checked_mul(*side));
+    let bytes = bytes.filter(|bytes| *bytes <= MOST_PIXELS).ok_or_else(|| {
+        let what = format!("pictures of {}", path.display());
+        let expected = format!("at most {MOST_PIXELS} bytes of pixels");
+        Error::invalid(what, expected, format!("{} of {shape:?}", pictures.len()))
+    })?;
+    let mut pixels = Vec::with_capacity(bytes);
     for picture in &pictures {
         append(&picture.path, shape, &mut pixels)?;
     }

@@ -65,6 +65,11 @@ pub struct Ended {
 
 /// Runs evaluations: in this process, or elsewhere.
 pub trait Executor: Send + Sync {
+    /// Whether children train in this process, and take its memory.
+    fn in_process(&self) -> bool {
+        false
+    }
+
     /// Starts the training of `jobs`, in their order and several at a time where the executor can, and
     /// returns at once. Each is sent as soon as it ends; the channel closes when no more will come. After an
     /// interrupt, or another error, no further child is started.
@@ -172,6 +177,10 @@ impl InProcess {
 }
 
 impl Executor for InProcess {
+    fn in_process(&self) -> bool {
+        true
+    }
+
     fn start(&self, jobs: Jobs) -> Result<Receiver<Ended>> {
         let (sender, receiver) = mpsc::channel();
         let (side_by_side, threads) = self.crew.shares(jobs.asked.len());

@@ -1,6 +1,6 @@
 //! `Controller` for scripts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +12,7 @@ use super::keeping::Keeping;
 use super::manager::number;
 use super::options::Options;
 use super::space::{Space, count};
-use super::{Host, Scripted, raise};
+use super::{Host, Scripted, limits, raise};
 use crate::controller::{Controller, ControllerConfig, Update, discount_rewards};
 use crate::error::Error;
 
@@ -59,6 +59,32 @@ pub(super) fn config(host: &Host, options: &Options) -> Scripted<ControllerConfi
     Ok(config)
 }
 
+/// The most decisions that a controller makes one after the other for one architecture.
+const MOST_DECISIONS: u64 = 5_000;
+/// The most weights of a controller, about.
+const MOST_WEIGHTS: u64 = 20_000_000;
+
+/// Refuses a controller whose network is beyond all use, before it is made.
+pub(super) fn affordable(
+    space: &Space,
+    layers: usize,
+    config: &ControllerConfig,
+) -> Result<(), Error> {
+    let space = space.get();
+    space.check_layers(layers)?;
+    let decisions = space.decisions(layers).count() as u64;
+    limits::guard("decisions of a controller", MOST_DECISIONS, decisions)?;
+    let sizes = (0..space.size()).filter_map(|i| space.get(i).ok());
+    let values: usize = sizes.map(|state| state.domain.distinct().len()).sum();
+    let (cells, width) = (config.controller_cells as u64, config.embedding_dim as u64);
+    let recurrent = cells
+        .saturating_mul(cells.saturating_add(width))
+        .saturating_mul(8);
+    let ends = (values as u64).saturating_mul(cells.saturating_add(width));
+    let weights = recurrent.saturating_add(ends);
+    limits::guard("weights of a controller", MOST_WEIGHTS, weights)
+}
+
 /// The file that a script names for a controller to be saved in.
 pub(super) fn save_path(host: &Host, path: &str) -> Scripted<PathBuf> {
     let path = host.inside(path).map_err(raise)?;
@@ -71,6 +97,13 @@ pub(super) fn save_path(host: &Host, path: &str) -> Scripted<PathBuf> {
         return Err(raise(Error::invalid("save", expected, path.display())));
     }
     Ok(path)
+}
+
+/// Notes what `save` wrote.
+pub(super) fn written(host: &Host, path: &Path) -> Scripted<()> {
+    let about = path.metadata().map_err(Error::io("find", path));
+    let counted = about.and_then(|about| host.meter().writes(about.len()));
+    counted.map_err(raise)
 }
 
 #[export_module]
@@ -128,6 +161,7 @@ mod controllers {
         let names = ControllerConfig::OPTIONS;
         let options = Options::new("Controller", &options, &[names])?;
         let config = config(&host, &options)?;
+        affordable(&space, layers, &config).map_err(raise)?;
         let (seed, keeping) = host.next_controller();
         let controller = Controller::new(space.get(), layers, config, host.device(), seed);
         Ok(Policy(Arc::new(Shared {
@@ -189,10 +223,12 @@ mod controllers {
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn train_step(ctx: NativeCallContext, controller: &mut Policy) -> Scripted<Dynamic> {
         let host = Host::of(&ctx)?;
+        let working = host.meter().work();
         let mut inner = controller.0.controller.lock();
         let Some(update) = inner.train_step().map_err(raise)? else {
             return Ok(Dynamic::UNIT);
         };
+        working.renews();
         if update.collapsed && !controller.0.warned.swap(true, Ordering::Relaxed) {
             host.progress().note(&format!(
                 "the controller has collapsed after {} updates: it would sample what it has seen",
@@ -320,8 +356,10 @@ mod controllers {
     /// `.safetensors` file below the script's folder.
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn save(ctx: NativeCallContext, controller: &mut Policy, path: &str) -> Scripted<()> {
-        let path = save_path(&Host::of(&ctx)?, path)?;
-        controller.0.controller.lock().save(&path).map_err(raise)
+        let host = Host::of(&ctx)?;
+        let path = save_path(&host, path)?;
+        controller.0.controller.lock().save(&path).map_err(raise)?;
+        written(&host, &path)
     }
 
     /// Loads what `save` wrote; a file that does not fit this controller is an error that says

@@ -3,9 +3,11 @@
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
+use super::limits::within;
 use super::options::Options;
-use super::{Host, Scripted, raise};
-use crate::data::{self, DataOptions, Dataset, FolderOptions, SyntheticOptions};
+use super::{Host, Scripted, places, raise};
+use crate::data::{self, DataOptions, Dataset, FolderOptions, Split, SyntheticOptions};
+use crate::error::Result;
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Dataset>("Dataset");
@@ -16,6 +18,19 @@ pub(super) fn register(engine: &mut Engine) {
 struct Size {
     #[serde(default)]
     size: Option<[usize; 2]>,
+}
+
+/// How deep pictures lie in their folder: in that of a split and that of a class.
+const DEPTH: usize = 2;
+
+/// The data set that `open` opens, if it is not too large.
+fn opened(host: &Host, open: impl FnOnce() -> Result<Dataset>) -> Scripted<Dataset> {
+    let opening = host.meter().opens();
+    let data = open().map_err(raise)?;
+    let images = [data.train(), data.validation(), data.test()].map(Split::len);
+    let bytes = images.iter().sum::<usize>() * data.shape().iter().product::<usize>();
+    opening.opened(bytes as u64).map_err(raise)?;
+    Ok(data)
 }
 
 #[export_module]
@@ -41,7 +56,7 @@ mod datasets {
         let host = Host::of(&ctx)?;
         let options = Options::new("dataset", &options, &[DataOptions::OPTIONS])?;
         let options = options.part(DataOptions::OPTIONS)?;
-        data::load(name, &options, host.paths()).map_err(raise)
+        opened(&host, || data::load(name, &options, host.paths()))
     }
 
     /// A folder of images, one sub-folder a class, beside the script or in a data folder.
@@ -60,8 +75,13 @@ mod datasets {
         let data = options.part(DataOptions::OPTIONS)?;
         let options = FolderOptions { size, data };
         // No path leads out of the script's folder, nor out of a data folder.
-        host.inside(path).map_err(raise)?;
-        data::load_folder(path.as_ref(), host.folder(), &options, host.paths()).map_err(raise)
+        let beside = host.inside(path).map_err(raise)?;
+        if beside.is_dir() {
+            places::contained(host.folder(), "file", &beside, DEPTH).map_err(raise)?;
+        }
+        opened(&host, || {
+            data::load_folder(path.as_ref(), host.folder(), &options, host.paths())
+        })
     }
 
     /// Made-up images that a network can learn to tell apart, with the options of `dataset` and
@@ -71,11 +91,17 @@ mod datasets {
     /// let data = synthetic(#{ classes: 3, samples: 300 });
     /// ```
     #[rhai_fn(name = "synthetic", return_raw, volatile)]
-    pub fn synthetic(options: Map) -> Scripted<Dataset> {
+    pub fn synthetic(ctx: NativeCallContext, options: Map) -> Scripted<Dataset> {
+        let host = Host::of(&ctx)?;
         let known = [SyntheticOptions::OPTIONS, DataOptions::OPTIONS];
         let options = Options::new("synthetic", &options, &known)?;
         let (made, split) = (options.part(known[0])?, options.part(known[1])?);
-        data::synthetic(&made, &split).map_err(raise)
+        let made: SyntheticOptions = made;
+        let sides = made.shape.iter().map(|side| *side as u64);
+        let bytes = sides.fold(made.samples as u64, u64::saturating_mul);
+        let most = host.limits().data_size;
+        within("bytes of pixels", "data_size", most, bytes).map_err(raise)?;
+        opened(&host, || data::synthetic(&made, &split))
     }
 
     /// The name of the data set.

@@ -27,12 +27,12 @@ impl Diagnostic {
         let (error, source) = innermost(error, script);
         let position = error.position();
         Self {
-            message: message(error),
+            message: shortened(message(error)),
             source: source.to_string(),
             place: position
                 .line()
                 .map(|l| (l, position.position().unwrap_or(1))),
-            interrupted: matches!(error, EvalAltResult::ErrorTerminated(..)),
+            interrupted: matches!(error, EvalAltResult::ErrorTerminated(reason, _) if reason.is_unit()),
         }
     }
 
@@ -82,6 +82,18 @@ fn innermost<'a>(error: &'a EvalAltResult, source: &'a str) -> (&'a EvalAltResul
     }
 }
 
+/// The most characters of a message that are shown: a script may throw a text of any length.
+const LONGEST: usize = 2_000;
+
+/// `message` without what is too much of it.
+fn shortened(mut message: String) -> String {
+    if let Some((at, _)) = message.char_indices().nth(LONGEST) {
+        message.truncate(at);
+        message.push('…');
+    }
+    message
+}
+
 /// The message alone, without Rhai's "Runtime error: " and position.
 fn message(error: &EvalAltResult) -> String {
     match error {
@@ -91,7 +103,8 @@ fn message(error: &EvalAltResult) -> String {
             text.unwrap_or(value).to_string()
         }
         EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => message(inner),
-        EvalAltResult::ErrorTerminated(..) => "interrupted".into(),
+        EvalAltResult::ErrorTerminated(reason, _) if reason.is_unit() => "interrupted".into(),
+        EvalAltResult::ErrorTerminated(limit, _) => limit.to_string(),
         EvalAltResult::ErrorDataRace(..) => "a function captures the object whose method it is \
              given to; copy it first (`let again = manager;`) and use the copy inside"
             .into(),

@@ -15,7 +15,7 @@ use crate::child::Weights;
 use crate::child::export::{self, Existing, Format};
 use crate::error::Error;
 use crate::manager::{BEST_TRIAL_FILE, BEST_WEIGHTS_FILE, child_seed};
-use crate::network::{Network, Node, diagram};
+use crate::network::{Network, Node, TrainingStep, diagram};
 use crate::report::progress::warn;
 use crate::study::Trial;
 
@@ -69,6 +69,9 @@ mod exports {
         let host = Host::of(&ctx)?;
         let network = whole(net)?;
         let destination = Destination::of(&host, path).map_err(raise)?;
+        let step = TrainingStep::default();
+        host.limits().child(&network, &step).map_err(raise)?;
+        let _timed = host.meter().timed();
         let weights = match destination.format.has_weights() {
             true => Some(at_hand(&host, &network, path).map_err(raise)?),
             false => None,
@@ -95,6 +98,9 @@ mod exports {
         let host = Host::of(&ctx)?;
         let network = whole(&net)?;
         let destination = Destination::of(&host, path).map_err(raise)?;
+        let step = TrainingStep::default();
+        host.limits().child(&network, &step).map_err(raise)?;
+        let _working = host.meter().work();
         let weights = match destination.format.has_weights() {
             true => Some(manager.weights(&network, "export")?),
             false => None,
@@ -225,6 +231,9 @@ impl Destination {
         export::write(network, weights, format, &path, existing).map_err(raise)?;
         let shown = path.display().to_string();
         let written = export::targets(format, &path);
+        let bytes = written.iter().filter_map(|file| file.metadata().ok());
+        let bytes = bytes.map(|about| about.len()).sum();
+        host.meter().writes(bytes).map_err(raise)?;
         host.exports().lock().written.extend(written);
         Ok(shown)
     }

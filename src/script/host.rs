@@ -1,6 +1,6 @@
 //! What a script's host calls reach: device, seed, data, study, parameters, progress.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,7 +11,10 @@ use rhai::NativeCallContext;
 use super::Scripted;
 use super::export::Exports;
 use super::keeping::Keeping;
+use super::limits::Limits;
+use super::meter::Meter;
 use super::params::Params;
+use super::places;
 use crate::data::DataPaths;
 use crate::error::Error;
 use crate::manager::{Executor, Files};
@@ -43,6 +46,17 @@ pub struct Session {
     pub interrupted: Arc<AtomicBool>,
     /// The folder that relative paths of a script are relative to.
     pub folder: PathBuf,
+    /// What the script may use, and where else its imports are.
+    pub sandbox: Sandbox,
+}
+
+/// What bounds a script beside its folder.
+#[derive(Clone, Debug, Default)]
+pub struct Sandbox {
+    /// What it may use.
+    pub limits: Limits,
+    /// The folders in which imports are looked for that are not beside the script, in order.
+    pub recipes: Vec<PathBuf>,
 }
 
 struct State {
@@ -60,11 +74,19 @@ struct State {
     seed: Seed,
     controllers: Mutex<u64>,
     exports: Mutex<Exports>,
+    recipes: Vec<PathBuf>,
+    meter: Meter,
 }
 
 impl Host {
     /// Starts a session.
     pub fn new(session: Session) -> Self {
+        let meter = Meter::new(session.sandbox.limits.clone(), session.interrupted.clone());
+        Self::metered(session, meter)
+    }
+
+    /// Starts a session whose use `meter` counts.
+    fn metered(session: Session, meter: Meter) -> Self {
         let seed = session.study.seed();
         Self(Arc::new(State {
             device: session.device,
@@ -81,13 +103,15 @@ impl Host {
             seed,
             controllers: Mutex::new(0),
             exports: Mutex::default(),
+            recipes: session.sandbox.recipes,
+            meter,
         }))
     }
 
     /// The same host with a study of its own and without a live line.
     pub(super) fn replica(&self, number: u64) -> Self {
         let state = &self.0;
-        Self::new(Session {
+        let session = Session {
             device: state.device.clone(),
             executor: state.executor.clone(),
             files: state.files.clone(),
@@ -97,7 +121,12 @@ impl Host {
             progress: Arc::new(Progress::quiet()),
             interrupted: state.interrupted.clone(),
             folder: state.folder.clone(),
-        })
+            sandbox: Sandbox {
+                limits: self.limits().clone(),
+                recipes: state.recipes.clone(),
+            },
+        };
+        Self::metered(session, state.meter.clone())
     }
 
     /// The host of the running script.
@@ -148,30 +177,41 @@ impl Host {
         &self.0.folder
     }
 
+    /// The folders in which imports are looked for that are not beside the script.
+    pub(super) fn recipes(&self) -> &[PathBuf] {
+        &self.0.recipes
+    }
+
+    /// What a script may use.
+    pub(super) fn limits(&self) -> &Limits {
+        self.0.meter.limits()
+    }
+
+    /// What counts that.
+    pub(super) fn meter(&self) -> &Meter {
+        &self.0.meter
+    }
+
     /// A path that a script names, below the script's folder: scripts reach no other.
     pub(super) fn inside(&self, path: &str) -> Result<PathBuf, Error> {
-        let relative = Path::new(path);
-        let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        if path.is_empty() || !relative.components().all(plain) {
-            let expected = "a path inside the script's folder";
-            return Err(Error::invalid("file", expected, format!("{path:?}")));
-        }
-        Ok(self.0.folder.join(relative))
+        places::below(self.folder(), "file", path)
     }
 
     /// A saved file that a script names: below its folder, else below the working directory, where
     /// runs are kept.
     pub(super) fn saved(&self, path: &str) -> Result<PathBuf, Error> {
         let beside = self.inside(path)?;
-        let here = PathBuf::from(path);
-        Ok(if !beside.exists() && here.exists() {
+        let here = places::below(Path::new(""), "file", path)?;
+        let found = if !beside.exists() && here.exists() {
             here
         } else {
             beside
-        })
+        };
+        places::readable("file", &found, ("file_size", self.limits().file_size))?;
+        Ok(found)
     }
 
-    /// A data file that a script names: below its folder, else below a data folder.
+    /// A data file that a script names: below its folder, else below a data folder, where links are the user's own.
     pub(super) fn data_file(&self, path: &str) -> Result<PathBuf, Error> {
         let beside = self.inside(path)?;
         let others = self
@@ -180,19 +220,20 @@ impl Host {
             .iter()
             .map(|folder| folder.join(path));
         let places: Vec<PathBuf> = std::iter::once(beside).chain(others).collect();
-        let found = places.iter().find(|place| place.is_file()).cloned();
-        found.ok_or_else(|| {
-            let places: Vec<_> = places
-                .iter()
-                .map(|place| place.display().to_string())
-                .collect();
-            let expected = "a file beside the script or in a data folder (--data-dir)";
-            Error::invalid(
-                format!("file '{path}'"),
-                expected,
-                format!("none of {}", places.join(", ")),
-            )
-        })
+        if let Some(found) = places.iter().find(|place| place.is_file()) {
+            places::readable("file", found, ("file_size", self.limits().file_size))?;
+            return Ok(found.clone());
+        }
+        let places: Vec<_> = places
+            .iter()
+            .map(|place| place.display().to_string())
+            .collect();
+        let expected = "a file beside the script or in a data folder (--data-dir)";
+        Err(Error::invalid(
+            format!("file '{path}'"),
+            expected,
+            format!("none of {}", places.join(", ")),
+        ))
     }
 
     pub(super) fn space_rng(&self) -> &Mutex<StreamRng> {

@@ -6,6 +6,8 @@ use parking_lot::Mutex;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
 
+use super::limits::within;
+use super::meter::Busy;
 use super::network::{nodes_of, whole};
 use super::options::Options;
 use super::outcome::Outcome;
@@ -17,7 +19,7 @@ use crate::data::Dataset;
 use crate::error::Error;
 use crate::evaluation::TrainingConfig;
 use crate::manager::{ManagerConfig, NetworkManager, Terms, Training};
-use crate::network::{Network, Node};
+use crate::network::{Network, Node, TrainingStep};
 use crate::space::Actions;
 
 /// A script's handle of a manager: copies share it.
@@ -33,6 +35,8 @@ pub(super) struct Shared {
     pub on_failure: Mutex<Option<FnPtr>>,
     /// What makes the key of a table's row of actions.
     pub encode: Option<FnPtr>,
+    /// Held while children train beside the script.
+    pub busy: Mutex<Option<Busy>>,
 }
 
 pub(super) fn register(engine: &mut Engine) {
@@ -75,7 +79,10 @@ mod managers {
         let options = Options::new("NetworkManager", &options, &known)?;
         let training: TrainingConfig = options.part(known[0])?;
         check_precision(training.precision, host.device()).map_err(raise)?;
-        let config = options.part(known[1])?;
+        let limits = host.limits();
+        let epochs = training.epochs as u64;
+        within("epochs", "epochs", limits.epochs, epochs).map_err(raise)?;
+        let config = limits.bound(options.part(known[1])?).map_err(raise)?;
         let training = Training {
             data,
             config: training,
@@ -295,8 +302,13 @@ mod managers {
     /// }
     /// ```
     #[rhai_fn(return_raw, pure, volatile)]
-    pub fn submit(manager: &mut Manager, network: Node, tag: Dynamic) -> Scripted<i64> {
-        manager.submit_with(candidate(&network)?, &tag, Terms::default())
+    pub fn submit(
+        ctx: NativeCallContext,
+        manager: &mut Manager,
+        network: Node,
+        tag: Dynamic,
+    ) -> Scripted<i64> {
+        manager.submit_with(&ctx, candidate(&network)?, &tag, Terms::default())
     }
 
     /// The same with a tag, or `()`, and the options of `evaluate`.
@@ -312,18 +324,24 @@ mod managers {
     /// ```
     #[rhai_fn(name = "submit", return_raw, pure, volatile)]
     pub fn submit_on_terms(
+        ctx: NativeCallContext,
         manager: &mut Manager,
         network: Node,
         tag: Dynamic,
         options: Map,
     ) -> Scripted<i64> {
-        manager.submit_with(candidate(&network)?, &tag, terms("submit", &options)?)
+        let terms = terms("submit", &options)?;
+        manager.submit_with(&ctx, candidate(&network)?, &tag, terms)
     }
 
     /// The same without a tag.
     #[rhai_fn(name = "submit", return_raw, pure, volatile)]
-    pub fn submit_untagged(manager: &mut Manager, network: Node) -> Scripted<i64> {
-        manager.submit_with(candidate(&network)?, &Dynamic::UNIT, Terms::default())
+    pub fn submit_untagged(
+        ctx: NativeCallContext,
+        manager: &mut Manager,
+        network: Node,
+    ) -> Scripted<i64> {
+        submit(ctx, manager, network, Dynamic::UNIT)
     }
 
     /// Asks for the network that `model` makes of `actions` without waiting for its outcome.
@@ -358,7 +376,7 @@ mod managers {
         options: Map,
     ) -> Scripted<i64> {
         let terms = terms("submit", &options)?;
-        manager.submit_with(manager.built(&ctx, &model, actions)?, &tag, terms)
+        manager.submit_with(&ctx, manager.built(&ctx, &model, actions)?, &tag, terms)
     }
 
     /// The same without a tag.
@@ -393,8 +411,12 @@ mod managers {
     /// print(manager.test(input([1, 8, 8]).flatten().dense(10)));
     /// ```
     #[rhai_fn(return_raw, pure, volatile)]
-    pub fn test(manager: &mut Manager, network: Node) -> Scripted<f64> {
+    pub fn test(ctx: NativeCallContext, manager: &mut Manager, network: Node) -> Scripted<f64> {
+        let host = Host::of(&ctx)?;
         let network = whole(&network)?;
+        let step = TrainingStep::default();
+        host.limits().child(&network, &step).map_err(raise)?;
+        let _working = host.meter().work();
         let score = manager.0.manager.lock().test(&network);
         score.map(|score| score.accuracy).map_err(raise)
     }
@@ -465,6 +487,7 @@ impl Manager {
             reward: Mutex::default(),
             on_failure: Mutex::default(),
             encode,
+            busy: Mutex::default(),
         }))
     }
 

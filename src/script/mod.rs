@@ -12,7 +12,9 @@ mod diagnostic;
 mod export;
 mod host;
 mod keeping;
+mod limits;
 mod manager;
+mod meter;
 mod modules;
 mod network;
 mod ops;
@@ -21,6 +23,7 @@ mod outcome;
 mod params;
 mod pareto;
 mod parzen;
+mod places;
 mod pool;
 mod replicas;
 mod rescore;
@@ -34,20 +37,25 @@ mod table;
 
 pub use controller::scalars;
 pub use diagnostic::Diagnostic;
-pub use host::{Host, Session};
-pub use modules::Sources;
+pub use host::{Host, Sandbox, Session};
+pub use limits::Limits;
+pub use modules::{Sources, recipes_folder};
 pub use params::{Declared, Params, declared};
 pub use rescore::Rescorer;
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rhai::packages::{
     ArithmeticPackage, BasicArrayPackage, BasicFnPackage, BasicIteratorPackage, BasicMapPackage,
     BasicMathPackage, BasicStringPackage, BitFieldPackage, LanguageCorePackage, LogicPackage,
     MoreStringPackage, Package,
 };
-use rhai::{AST, Dynamic, Engine, EvalAltResult, Map, OptimizationLevel, Position, Scope, Token};
+use rhai::{
+    AST, Dynamic, Engine, EvalAltResult, LexError, Map, OptimizationLevel, Position, Scope, Token,
+};
 
 use crate::error::Error;
 
@@ -130,24 +138,24 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     engine.set_optimization_level(OptimizationLevel::Simple);
     engine.set_strict_variables(false);
     engine.set_fail_on_invalid_map_property(true);
-    engine.set_max_expr_depths(EXPRESSION_DEPTH, FUNCTION_DEPTH);
-    // Rhai's own default is 8 where debug assertions are on, else this.
-    engine.set_max_call_levels(64);
-    engine.set_max_string_size(16 << 20);
-    engine.set_max_array_size(2_000_000);
-    engine.set_max_map_size(100_000);
+    host.limits().apply(&mut engine);
     engine.set_default_tag(Dynamic::from(host.clone()));
-    engine.set_module_resolver(modules::Resolver::new(host.folder(), sources.clone()));
+    engine.set_module_resolver(modules::Resolver::new(host, sources.clone()));
 
-    let progress = host.progress().clone();
-    engine.on_print(move |text| progress.print(text));
-    let progress = host.progress().clone();
+    let (progress, meter) = (host.progress().clone(), host.meter().clone());
+    let print = move |text: &str| {
+        if meter.prints(text.len()) {
+            progress.print(text);
+        }
+    };
+    let debug = print.clone();
+    engine.on_print(print);
     engine.on_debug(move |text, source, position| {
         let source = source.unwrap_or("script");
-        progress.print(&format!("{source}:{position:?}: {text}"));
+        debug(&format!("{source}:{position:?}: {text}"));
     });
-    let interrupted = host.interrupted().clone();
-    engine.on_progress(move |_| interrupted.load(Ordering::Relaxed).then_some(Dynamic::UNIT));
+    let meter = host.meter().clone();
+    engine.on_progress(move |_| meter.check());
     #[allow(deprecated)] // Rhai marks the call as volatile in form, not as on its way out.
     engine.on_var(move |name, _, context| {
         // `study` is at hand everywhere, in functions and recipes too.
@@ -163,6 +171,10 @@ fn name_after_dot(engine: &mut Engine) {
     let after_dot = AtomicBool::new(false);
     #[allow(deprecated)] // Rhai marks the call as volatile in form, not as on its way out.
     engine.on_parse_token(move |token, _, _| {
+        if PARSED_BY.get().is_some_and(|end| Instant::now() > end) {
+            let reason = format!("a text that takes more than {PATIENCE:?} to parse");
+            return Token::LexError(Box::new(LexError::Runtime(reason)));
+        }
         let dot = matches!(token, Token::Period | Token::Elvis);
         match (after_dot.swap(dot, Ordering::Relaxed), token) {
             (true, Token::Export) => Token::Identifier(Box::new("export".into())),
@@ -171,10 +183,25 @@ fn name_after_dot(engine: &mut Engine) {
     });
 }
 
-/// How deep expressions nest: enough for long chains of operations, and safe on the stack.
-const EXPRESSION_DEPTH: usize = 256;
-/// The same within functions.
-const FUNCTION_DEPTH: usize = 128;
+/// The stack that scripts need, in bytes: values nest as deep as the memory of a script allows, and are freed from the
+/// outside to the inside. Only what is used of it takes memory.
+pub const STACK: usize = 1 << 30;
+
+/// The longest time that a text may take to parse: some take the parser a time that grows with the square of their length.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+thread_local! {
+    /// When the text that is being parsed on this thread must be.
+    static PARSED_BY: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Parses `text`, if it does not take too long.
+fn parsed(engine: &Engine, text: &str) -> Result<AST, rhai::ParseError> {
+    let before = PARSED_BY.replace(Some(Instant::now() + PATIENCE));
+    let parsed = engine.compile(text);
+    PARSED_BY.set(before);
+    parsed
+}
 
 /// Scripts have no clock: a recipe that sleeps is one that hangs.
 fn refuse_sleep(engine: &mut Engine) {
@@ -195,9 +222,14 @@ pub fn compile(
 ) -> Result<AST, Diagnostic> {
     let name = path.display().to_string();
     sources.add(&name, text);
-    let mut ast = engine
-        .compile(text)
-        .map_err(|error| Diagnostic::new(&error.into(), &name))?;
+    let host = engine.default_tag().read_lock::<Host>();
+    let most = host.map_or(Limits::default().source_size, |host| {
+        host.limits().source_size
+    });
+    let ast = limits::within("bytes of source", "source_size", most, text.len() as u64)
+        .map_err(raise)
+        .and_then(|()| parsed(engine, text).map_err(|error| Box::new(error.into())));
+    let mut ast = ast.map_err(|error| Diagnostic::new(&error, &name))?;
     ast.set_source(name);
     Ok(ast)
 }
@@ -209,7 +241,7 @@ pub fn compile(
 pub fn parse(sources: &Sources, path: &Path, text: &str) -> Result<Vec<Declared>, Diagnostic> {
     let mut engine = Engine::new_raw();
     name_after_dot(&mut engine);
-    engine.set_max_expr_depths(EXPRESSION_DEPTH, FUNCTION_DEPTH);
+    Limits::default().apply(&mut engine);
     compile(&engine, sources, path, text).map(|ast| declared(&ast))
 }
 
@@ -223,8 +255,30 @@ pub fn evaluate(
     ast: &AST,
     name: &str,
 ) -> Result<Dynamic, Diagnostic> {
-    let result = engine.eval_ast_with_scope(scope, ast);
+    let before = scope.len();
+    let result = bounded(engine, || engine.eval_ast_with_scope(scope, ast));
+    let ended = |e: &EvalAltResult| matches!(e.unwrap_inner(), EvalAltResult::ErrorTerminated(..));
+    if result.as_ref().is_err_and(|error| ended(error)) {
+        // What a line hoarded that was ended goes with it.
+        scope.rewind(before);
+    }
     result.map_err(|error| Diagnostic::new(&error, name))
+}
+
+/// Runs `script` within the limits of the host of `engine`. A panic of the interpreter is an error of the script's.
+fn bounded<T>(engine: &Engine, script: impl FnOnce() -> Scripted<T>) -> Scripted<T> {
+    let host = engine.default_tag().read_lock::<Host>();
+    let host = host.ok_or("this engine has no host")?;
+    let _running = host.meter().run().map_err(raise)?;
+    let run = std::panic::AssertUnwindSafe(script);
+    let found = |_| {
+        raise(Error::invalid(
+            "interpreter",
+            "to run the script",
+            "a fault of its own",
+        ))
+    };
+    std::panic::catch_unwind(run).unwrap_or_else(|panic| Err(found(panic)))
 }
 
 /// Runs a compiled script.
@@ -234,6 +288,6 @@ pub fn evaluate(
 /// stopped it.
 pub fn run(engine: &Engine, ast: &AST) -> Result<(), Diagnostic> {
     let name = ast.source().unwrap_or("script").to_string();
-    let result = engine.run_ast_with_scope(&mut Scope::new(), ast);
+    let result = bounded(engine, || engine.run_ast_with_scope(&mut Scope::new(), ast));
     result.map_err(|error| Diagnostic::new(&error, &name))
 }

@@ -1,8 +1,8 @@
 //! Where `import` finds modules: `nas/…` in the embedded standard library, everything else below
-//! the script's folder. Each module's functions see their own module's functions first.
+//! the script's folder, else below a folder of recipes. Each module's functions see their own module's functions first.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
 
@@ -13,7 +13,8 @@ use rhai::{
     ModuleResolver, Position, Scope, Shared,
 };
 
-use super::{Scripted, raise};
+use super::limits::{Limits, within};
+use super::{Host, Scripted, parsed, places, raise};
 use crate::error::Error;
 
 type SharedModule = Shared<Module>;
@@ -106,7 +107,9 @@ fn fresh_names() -> SharedModule {
 
 /// Resolves and compiles modules; each is compiled once.
 pub(super) struct Resolver {
-    folder: PathBuf,
+    /// Where modules are looked for: the script's folder, then those of recipes.
+    folders: Vec<PathBuf>,
+    limits: Limits,
     sources: Sources,
     compiled: Mutex<BTreeMap<String, SharedModule>>,
     fresh_names: SharedModule,
@@ -115,9 +118,13 @@ pub(super) struct Resolver {
 }
 
 impl Resolver {
-    pub(super) fn new(folder: &Path, sources: Sources) -> Self {
+    pub(super) fn new(host: &Host, sources: Sources) -> Self {
+        let recipes = host.recipes().iter().cloned();
         Self {
-            folder: folder.to_path_buf(),
+            folders: std::iter::once(host.folder().to_path_buf())
+                .chain(recipes)
+                .collect(),
+            limits: host.limits().clone(),
             sources,
             compiled: Mutex::default(),
             fresh_names: fresh_names(),
@@ -133,10 +140,8 @@ impl Resolver {
         self.sources.add(&name, &text);
         let in_module =
             |error| Box::new(EvalAltResult::ErrorInModule(name.clone(), error, position));
-        let compile = |text: &str| {
-            let parsed = engine.compile(text);
-            parsed.map_err(|error| in_module(Box::new(error.into())))
-        };
+        let compile =
+            |text: &str| parsed(engine, text).map_err(|error| in_module(Box::new(error.into())));
         let (compiled, inserted) = insert(&text, bodies(&compile(&text)?));
         self.sources.keep(&name, &text, inserted);
         let mut ast = compile(&compiled)?;
@@ -157,18 +162,31 @@ impl Resolver {
                 format!("the standard library has {}", known.join(", "))
             });
         }
-        let relative = Path::new(path);
-        let plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        if !relative.components().all(plain) {
-            return Err("imports stay inside the script's folder".into());
-        }
-        let file = self.folder.join(relative).with_extension("rhai");
+        places::relative("import", path).map_err(|_| "imports stay inside the script's folder")?;
+        let files = self.folders.iter().map(|folder| {
+            let file = places::below(folder, "import", &format!("{path}.rhai"));
+            file.map_err(|error| error.to_string())
+        });
+        let files: Vec<PathBuf> = files.collect::<Result<_, _>>()?;
+        let found = files.iter().find(|file| file.exists());
+        let file = found.or(files.first()).ok_or("no folder to look in")?;
         let name = file.display().to_string();
-        match std::fs::read_to_string(&file) {
+        if found.is_some() {
+            let most = self.limits.source_size;
+            places::readable("import", file, ("source_size", most))
+                .map_err(|error| error.to_string())?;
+        }
+        match std::fs::read_to_string(file) {
             Ok(text) => Ok((name, text)),
             Err(e) => Err(format!("{name}: {e}")),
         }
     }
+}
+
+/// The folder of the user's own recipes, which imports are looked for in; `None` for a user without a home.
+pub fn recipes_folder() -> Option<PathBuf> {
+    let user = directories::BaseDirs::new()?;
+    Some(user.data_dir().join("nas-script").join("recipes"))
 }
 
 /// The error of an import that is not to be had.
@@ -193,6 +211,8 @@ impl ModuleResolver for Resolver {
         if let Some(module) = self.compiled.lock().get(path) {
             return Ok(module.clone());
         }
+        let modules = self.compiled.lock().len() + self.loading.lock().len() + 1;
+        within("modules", "modules", self.limits.modules, modules as u64).map_err(raise)?;
         let loading = (thread::current().id(), path.to_string());
         if !self.loading.lock().insert(loading.clone()) {
             return Err(refused(path, "it imports itself", position));

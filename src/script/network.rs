@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
+use super::limits::guard;
 use super::options::Options;
 use super::{Host, Scripted, raise};
 use crate::child;
@@ -153,6 +154,9 @@ mod facts {
     }
 }
 
+/// The most times that a latency is measured.
+const MOST_REPEATS: u64 = 100_000;
+
 fn memory_at(net: &Node, step: &TrainingStep) -> Scripted<i64> {
     let bytes = whole(net)?.memory(step);
     Ok(i64::try_from(bytes).unwrap_or(i64::MAX))
@@ -181,6 +185,12 @@ fn measured(ctx: &NativeCallContext, net: &Node, options: &Map) -> Scripted<f64>
     let options: LatencyOptions = Options::new("latency", options, &[&known])?.part(&known)?;
     let network = whole(net)?;
     let host = Host::of(ctx)?;
+    guard("latency: repeats", MOST_REPEATS, options.repeats as u64).map_err(raise)?;
+    let step = TrainingStep {
+        batch: options.batch.max(1),
+        ..TrainingStep::default()
+    };
+    host.limits().child(&network, &step).map_err(raise)?;
     // A measurement is an answer that no seed determines: a resumed study has the one it had.
     let question = format!(
         "{} on {}, batch {}, repeats {}",
@@ -200,7 +210,10 @@ fn measured(ctx: &NativeCallContext, net: &Node, options: &Map) -> Scripted<f64>
         }
         None => host.device().clone(),
     };
+    let working = host.meter().work();
+    working.renews();
     let measured = child::latency(&network, &device, options.batch, options.repeats);
+    drop(working);
     let measured = measured.map_err(raise)?;
     let mut study = host.study().lock();
     let noted = study.note("latency", &question, measured.into());

@@ -103,7 +103,7 @@ impl Options {
 
 /// Splits serde's "invalid type: string \"ten\", expected usize" into what was expected and what
 /// was found, in a script's terms.
-fn plain(message: &str) -> (String, String) {
+pub(super) fn plain(message: &str) -> (String, String) {
     let message = message.replace('`', "'").replace("unknown variant ", "");
     let message = message.trim_start_matches("invalid type: ");
     let message = message.trim_start_matches("invalid value: ");

@@ -4,7 +4,7 @@ use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine};
 
 use super::manager::number;
-use super::{Scripted, raise};
+use super::{Scripted, limits, raise};
 use crate::error::Error;
 use crate::study::pareto;
 
@@ -48,6 +48,9 @@ mod fronts {
     #[rhai_fn(return_raw)]
     pub fn hypervolume(points: Array, reference: Array) -> Scripted<f64> {
         let (points, reference) = (super::points(&points)?, point(&reference)?);
+        // It goes through the points anew for each objective but the first.
+        let steps = (points.len() as f64).powi(reference.len().min(99) as i32 - 1);
+        limits::guard("hypervolume: steps", MOST_STEPS, steps as u64).map_err(raise)?;
         pareto::hypervolume(&points, &reference).map_err(raise)
     }
 }
@@ -61,7 +64,13 @@ fn point(values: &Array) -> Scripted<Vec<f64>> {
     values.iter().map(|v| number("point", v)).collect()
 }
 
+/// The most points that are compared with each other.
+const MOST_POINTS: u64 = 20_000;
+/// The most steps of a volume.
+const MOST_STEPS: u64 = 100_000_000;
+
 fn points(list: &Array) -> Scripted<Vec<Vec<f64>>> {
+    limits::guard("points", MOST_POINTS, list.len() as u64).map_err(raise)?;
     let each = |item: &Dynamic| {
         let found = item.type_name();
         let array = item.as_array_ref().map_err(|_| {

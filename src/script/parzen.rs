@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
+use super::limits::guard;
 use super::manager::number;
 use super::options::Options;
 use super::space::{Space, count};
@@ -42,7 +43,9 @@ mod parzen {
     pub fn new(space: Space, layers: i64, options: Map) -> Scripted<Estimator> {
         let layers = count("number of layers", layers)?;
         let options = Options::new("Parzen", &options, &[ParzenConfig::OPTIONS])?;
-        let config = options.part(ParzenConfig::OPTIONS)?;
+        let config: ParzenConfig = options.part(ParzenConfig::OPTIONS)?;
+        let drawn = config.candidates as u64;
+        guard("option 'candidates'", MOST_CANDIDATES, drawn).map_err(raise)?;
         let parzen = Parzen::new(space.get(), layers, config).map_err(raise)?;
         Ok(Estimator(Arc::new(Mutex::new(parzen))))
     }
@@ -80,16 +83,23 @@ mod parzen {
         pending: Array,
     ) -> Scripted<Array> {
         let n = count("propose", n)?;
+        guard("propose", MOST_PROPOSED, n as u64).map_err(raise)?;
         let pending = pending
             .into_iter()
             .map(|actions| of_actions("propose", actions));
         let pending = pending.collect::<Scripted<Vec<_>>>()?;
         let host = Host::of(&ctx)?;
+        let _working = host.meter().work();
         let mut rng = host.variation_rng().lock();
         let proposed = parzen.0.lock().propose(n, &pending, &mut *rng);
         Ok(proposed.into_iter().map(Dynamic::from).collect())
     }
 }
+
+/// The most candidates that are drawn for a proposal.
+const MOST_CANDIDATES: u64 = 10_000;
+/// The most proposals of a call.
+const MOST_PROPOSED: u64 = 10_000;
 
 /// An element of a list of actions for the call `of`.
 fn of_actions(of: &str, actions: Dynamic) -> Scripted<Actions> {

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use super::controller::{config, save_path, scalars};
+use super::controller::{affordable, config, save_path, scalars, written};
 use super::keeping::Keeping;
 use super::manager::number;
 use super::options::Options;
@@ -69,6 +69,7 @@ mod pools {
         let names = [ControllerConfig::OPTIONS, PoolConfig::OPTIONS];
         let options = Options::new("ControllerPool", &options, &names)?;
         let (each, own) = (config(&host, &options)?, options.part(PoolConfig::OPTIONS)?);
+        affordable(&space, layers, &each).map_err(raise)?;
         let (device, (seed, keeping)) = (host.device(), host.next_controller());
         let pool = ControllerPool::new(replicas, &space.get(), layers, each, own, device, seed);
         Ok(Pool(Arc::new(Shared {
@@ -115,8 +116,12 @@ mod pools {
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn train_step(ctx: NativeCallContext, pool: &mut Pool) -> Scripted<Dynamic> {
         let host = Host::of(&ctx)?;
+        let working = host.meter().work();
         let mut inner = pool.0.pool.lock();
         let updates = inner.train_step().map_err(raise)?;
+        if !updates.is_empty() {
+            working.renews();
+        }
         if updates.is_empty() {
             return Ok(Dynamic::UNIT);
         }
@@ -247,8 +252,10 @@ mod pools {
     /// the script's folder.
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn save(ctx: NativeCallContext, pool: &mut Pool, path: &str) -> Scripted<()> {
-        let path = save_path(&Host::of(&ctx)?, path)?;
-        pool.0.pool.lock().save(&path).map_err(raise)
+        let host = Host::of(&ctx)?;
+        let path = save_path(&host, path)?;
+        pool.0.pool.lock().save(&path).map_err(raise)?;
+        written(&host, &path)
     }
 
     /// Loads what `save` wrote; a file that does not fit this pool is an error that says what differs.

@@ -1,6 +1,7 @@
 //! `replicate`: runs a function of a script once a seed, each run in a study of its own, on all cores.
 //! Knows nothing of what the runs do.
 
+use std::cell::Cell;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -9,12 +10,16 @@ use parking_lot::Mutex;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, FnPtr, NativeCallContext};
 
+use super::limits::within;
+use super::meter::{Count, Meter};
 use super::space::count;
-use super::{Host, Scripted, raise, settle};
+use super::{Host, STACK, Scripted, raise, settle};
 use crate::error::Error;
 
-/// The stack of a run: as deep as that of a script.
-const STACK: usize = 8 << 20;
+thread_local! {
+    /// Whether this thread is that of a run.
+    static REPLICATES: Cell<bool> = const { Cell::new(false) };
+}
 
 pub(super) fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(replicas).into());
@@ -42,11 +47,26 @@ mod replicas {
     pub fn replicate(ctx: NativeCallContext, n: i64, run: FnPtr) -> Scripted<Array> {
         let n = count("replicate", n)?;
         let host = Host::of(&ctx)?;
+        let most = host.limits().replicas;
+        within("replicate", "replicas", most, n as u64).map_err(raise)?;
+        if REPLICATES.get() {
+            let expected = "a function that does not replicate itself";
+            return Err(raise(Error::invalid(
+                "replicate",
+                expected,
+                "one that does",
+            )));
+        }
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let next = AtomicUsize::new(0);
         let results: Mutex<Vec<Option<Scripted<Dynamic>>>> = Mutex::default();
         results.lock().resize_with(n, || None);
+        let meter = host.meter();
+        let began = Meter::count();
+        let counts: Mutex<Vec<Count>> = Mutex::default();
         let work = || {
+            let _entered = meter.enter(began);
+            REPLICATES.set(true);
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 if number >= n {
@@ -59,6 +79,7 @@ mod replicas {
                 }
                 results.lock()[number] = Some(result);
             }
+            counts.lock().push(Meter::count());
         };
         thread::scope(|scope| -> Scripted<()> {
             for _ in 0..cores.min(n) {
@@ -70,6 +91,7 @@ mod replicas {
             }
             Ok(())
         })?;
+        Meter::join(began, &counts.into_inner());
         results.into_inner().into_iter().flatten().collect()
     }
 }

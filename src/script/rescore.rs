@@ -32,7 +32,9 @@ impl<'a> Rescorer<'a> {
         let name = self.ast.source().unwrap_or("reward");
         let (engine, ast) = (self.engine, self.ast);
         let outcome = Outcome::new(trial.clone());
-        let value = engine.call_fn(&mut Scope::new(), ast, REWARD, (outcome,));
+        let value = super::bounded(engine, || {
+            engine.call_fn(&mut Scope::new(), ast, REWARD, (outcome,))
+        });
         let value = value.and_then(|value| number(REWARD, &value));
         value.map_err(|error| Diagnostic::new(&error, name))
     }

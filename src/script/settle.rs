@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rhai::{Array, Dynamic, FnPtr, GlobalRuntimeState, Map, Module, NativeCallContext};
 
+use super::limits::guard;
 use super::manager::{Manager, number};
 use super::network::whole;
 use super::options::Options;
@@ -19,6 +20,11 @@ use crate::space::Actions;
 
 /// A guard against a failure function that always wants another attempt.
 const MOST_ATTEMPTS: usize = 100;
+
+/// The longest tag of a submission, in bytes of JSON.
+const LONGEST_TAG: u64 = 1 << 16;
+/// About what the study keeps of a trial that the script made, its network above all.
+const KEPT: u64 = 64 << 10;
 
 /// A network of a script's own.
 pub(super) fn candidate(network: &Node) -> Scripted<Candidate> {
@@ -89,13 +95,24 @@ impl Manager {
         terms: Terms,
     ) -> Scripted<Array> {
         let host = self.host(ctx)?;
+        let meter = host.meter();
+        meter.limits().terms(&terms).map_err(raise)?;
+        let trials = host.study().lock().trials().len();
+        meter.asks(trials, candidates.len()).map_err(raise)?;
         candidates.iter_mut().for_each(|c| c.terms = terms);
-        let answers = self.0.manager.lock().evaluate(candidates);
-        let settle = |evaluated: Result<Evaluated, Error>| {
+        let working = meter.work();
+        let mut answers = self.0.manager.lock().evaluate(candidates).map_err(raise)?;
+        drop(working);
+        let mut outcomes = Array::new();
+        loop {
+            let working = meter.work();
+            let Some(evaluated) = answers.next() else {
+                return Ok(outcomes);
+            };
+            drop(working);
             let outcome = self.settle(ctx, &host, evaluated.map_err(raise)?)?;
-            Ok(Dynamic::from(outcome))
-        };
-        answers.map_err(raise)?.map(settle).collect()
+            outcomes.push(Dynamic::from(outcome));
+        }
     }
 
     pub(super) fn one(
@@ -112,26 +129,52 @@ impl Manager {
     /// Asks for `candidate` without waiting.
     pub(super) fn submit_with(
         &self,
+        ctx: &NativeCallContext,
         mut candidate: Candidate,
         tag: &Dynamic,
         terms: Terms,
     ) -> Scripted<i64> {
+        let host = self.host(ctx)?;
+        let meter = host.meter();
+        meter.limits().terms(&terms).map_err(raise)?;
+        let trials = host.study().lock().trials().len();
+        let more = self.0.manager.lock().pending() + 1;
+        meter.asks(trials, more).map_err(raise)?;
         candidate.terms = terms;
         if !tag.is_unit() {
             let found = tag.type_name();
             let expected = "a text, number, list or object";
-            let tag = rhai::serde::from_dynamic(tag)
+            let tag: serde_json::Value = rhai::serde::from_dynamic(tag)
                 .map_err(|_| raise(Error::invalid("submit: tag", expected, found)))?;
+            let size = tag.to_string().len() as u64;
+            guard("submit: bytes of a tag", LONGEST_TAG, size).map_err(raise)?;
             candidate.tag = Some(tag);
         }
-        let pending = self.0.manager.lock().submit(candidate);
-        pending.map(|n| n as i64).map_err(raise)
+        let working = meter.work();
+        let pending = self.0.manager.lock().submit(candidate).map_err(raise)?;
+        drop(working);
+        self.beside(&host);
+        Ok(pending as i64)
+    }
+
+    /// Notes whether children train in this process while the script goes on.
+    fn beside(&self, host: &Host) {
+        let pending = host.executor().in_process() && self.0.manager.lock().pending() > 0;
+        let mut busy = self.0.busy.lock();
+        if pending {
+            busy.get_or_insert_with(|| host.meter().busy());
+        } else {
+            *busy = None;
+        }
     }
 
     /// The next outcome of those submitted; `()` where none is left.
     pub(super) fn fetch(&self, ctx: &NativeCallContext) -> Scripted<Dynamic> {
         let host = self.host(ctx)?;
+        let working = host.meter().work();
         let evaluated = self.0.manager.lock().fetch().map_err(raise)?;
+        drop(working);
+        self.beside(&host);
         match evaluated {
             Some(evaluated) => Ok(Dynamic::from(self.settle(ctx, &host, evaluated)?)),
             None => Ok(Dynamic::UNIT),
@@ -152,6 +195,7 @@ impl Manager {
                 break;
             };
             let tried = evaluated.attempts();
+            let _working = host.meter().work();
             let manager = self.0.manager.lock();
             evaluated = manager.retry(evaluated, batch_size).map_err(raise)?;
             if evaluated.attempts() == tried {
@@ -167,8 +211,18 @@ impl Manager {
             }
             _ => None,
         };
+        let meter = host.meter();
+        let working = meter.work();
         let mut manager = self.0.manager.lock();
         let trial = manager.record(evaluated, value, reaction).map_err(raise)?;
+        if trial.trained() {
+            meter.trains();
+        }
+        // A row, or a child, that was not known before.
+        if trial.trained() || !trial.cached && trial.outcome.failure.is_none() {
+            working.renews();
+        }
+        meter.keeps(KEPT);
         let study = host.study().lock();
         host.progress().recorded(&study);
         if study.best().map(|best| best.number) == Some(trial.number) {

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
 
+use super::limits::guard;
 use super::manager::{Manager, number};
 use super::options::Options;
 use super::settle::network;
-use super::{Scripted, raise};
+use super::{Host, Scripted, raise};
 use crate::child::Sharing;
 use crate::error::Error;
 use crate::evaluation::kendall_tau;
-use crate::network::Network;
+use crate::network::{Network, TrainingStep};
 use crate::space::Actions;
 
 /// The options of `NetworkManager` that are of weight sharing.
@@ -86,8 +87,14 @@ mod sharing_weights {
         actions: Array,
     ) -> Scripted<Map> {
         let networks = built("train_shared", &ctx, &model, actions)?;
+        let host = Host::of(&ctx)?;
         let known: Vec<_> = networks.iter().filter_map(Clone::clone).collect();
+        let working = host.meter().work();
         let scores = manager.0.manager.lock().train_shared(&known);
+        if !known.is_empty() {
+            working.renews();
+        }
+        drop(working);
         let scores: Vec<_> = scores.map_err(raise)?.into_iter().flatten().collect();
         let mean = |values: Vec<f64>| match values.len() {
             0 => Dynamic::UNIT,
@@ -144,9 +151,12 @@ mod sharing_weights {
         let names = ["images"];
         let options: Part = Options::new("score_shared", &options, &[&names])?.part(&names)?;
         let networks = built("score_shared", &ctx, &model, actions)?;
+        let host = Host::of(&ctx)?;
         let known: Vec<_> = networks.iter().filter_map(Clone::clone).collect();
+        let working = host.meter().work();
         let images = options.images.map(NonZero::get);
         let scores = manager.0.manager.lock().score_shared(&known, images);
+        drop(working);
         let mut scores = scores.map_err(raise)?.into_iter();
         let score = |network: Option<Arc<Network>>| {
             let score = network.and_then(|_| scores.next()?.ok());
@@ -187,6 +197,7 @@ mod sharing_weights {
             let expected = format!("lists of one length, as the first with {}", a.len());
             return Err(raise(Error::invalid("kendall_tau", expected, b.len())));
         }
+        guard("kendall_tau: pairs", MOST_PAIRS, a.len() as u64).map_err(raise)?;
         let numbers = |list: Array| -> Scripted<Vec<f64>> {
             list.iter().map(|x| number("kendall_tau", x)).collect()
         };
@@ -195,6 +206,9 @@ mod sharing_weights {
     }
 }
 
+/// The most pairs of numbers whose order is compared: the comparisons grow with the square.
+const MOST_PAIRS: u64 = 50_000;
+
 /// The networks that `model` makes of `actions`; none of those whose shapes do not fit.
 fn built(
     of: &str,
@@ -202,11 +216,17 @@ fn built(
     model: &FnPtr,
     actions: Array,
 ) -> Scripted<Vec<Option<Arc<Network>>>> {
+    let limits = Host::of(ctx)?.limits().clone();
     let network = |actions: Dynamic| {
         let found = actions.type_name();
         let invalid = || raise(Error::invalid(of, "a list of actions", found));
         let actions = actions.try_cast::<Actions>().ok_or_else(invalid)?;
-        Ok(network(ctx, model, &actions)?.ok())
+        let network = network(ctx, model, &actions)?.ok();
+        if let Some(network) = &network {
+            let step = TrainingStep::default();
+            limits.child(network, &step).map_err(raise)?;
+        }
+        Ok(network)
     };
     actions.into_iter().map(network).collect()
 }

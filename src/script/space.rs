@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
+use super::limits::guard;
 use super::{Host, Scripted, raise};
 use crate::error::{Error, Result};
 use crate::space::{Actions, Domain, State, StateSpace, Value};
@@ -77,13 +78,18 @@ pub(super) fn dynamic(value: &Value) -> Dynamic {
     }
 }
 
+/// The most values of a state: they are compared with each other.
+const MOST_VALUES: u64 = 10_000;
+
 /// An array of a state's values.
 fn values(array: &[Dynamic]) -> Scripted<Vec<Value>> {
+    guard("values of a state", MOST_VALUES, array.len() as u64).map_err(raise)?;
     array.iter().map(plain).collect()
 }
 
 /// The domain that an array says: values, or a list of values for each layer.
 fn lists(name: &str, array: &Array) -> Scripted<Option<Vec<Vec<Value>>>> {
+    guard("values of a state", MOST_VALUES, array.len() as u64).map_err(raise)?;
     let nested = array.iter().filter(|d| d.is_array()).count();
     if nested == 0 {
         return Ok(None);
@@ -117,6 +123,26 @@ fn own(of: &str, space: &Space, actions: &Actions) -> Scripted<()> {
     }
     let expected = "actions of this space";
     Err(raise(Error::invalid(of, expected, actions.summary())))
+}
+
+/// The most bytes of architectures that one call makes.
+const MOST_BYTES: u64 = 128 << 20;
+
+/// Checks that `n` architectures of so many layers fit into memory, for the call `of`.
+fn several(of: &str, space: &StateSpace, layers: usize, n: u64) -> Result<()> {
+    // Each decision has an index and a list of probabilities.
+    let decision = |size: usize| 64 + 8 * size as u64;
+    let decisions = space.decisions(layers);
+    let each = 128 + decisions.map(|d| decision(d.size())).sum::<u64>();
+    let most = MOST_BYTES / each;
+    match n > most {
+        true => Err(Error::invalid(
+            of,
+            format!("at most {most} architectures"),
+            n,
+        )),
+        false => Ok(()),
+    }
 }
 
 /// A count or index from a script's integer.
@@ -318,7 +344,8 @@ mod space {
         Ok(i64::try_from(n).map_or_else(|_| (n as f64).into(), Into::into))
     }
 
-    /// Every architecture of so many layers, as an array of actions; at most a million.
+    /// Every architecture of so many layers, as an array of actions; as many as fit into 128 MiB, some
+    /// hundred thousand.
     ///
     /// ```rhai
     /// let space = StateSpace();
@@ -327,15 +354,12 @@ mod space {
     /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn enumerate(space: &mut Space, layers: i64) -> Scripted<Array> {
-        const MOST: u128 = 1_000_000;
         let layers = count("number of layers", layers)?;
         let space = space.get();
         let all = space.enumerate(layers).map_err(raise)?;
         let n = space.cardinality(layers);
-        if n > MOST {
-            let expected = format!("at most {MOST} architectures");
-            return Err(raise(Error::invalid("enumerate", expected, n)));
-        }
+        let n = u64::try_from(n).unwrap_or(u64::MAX);
+        several("enumerate", &space, layers, n).map_err(raise)?;
         Ok(all.map(Dynamic::from).collect())
     }
 
@@ -369,6 +393,10 @@ mod space {
     #[rhai_fn(return_raw, pure)]
     pub fn neighbours(space: &mut Space, actions: Actions) -> Scripted<Array> {
         own("neighbours", space, &actions)?;
+        let space = space.get();
+        let decisions = space.decisions(actions.layers());
+        let n: usize = decisions.map(|decision| decision.size() - 1).sum();
+        several("neighbours", &space, actions.layers(), n as u64).map_err(raise)?;
         let neighbours = actions.neighbours().into_iter();
         Ok(neighbours.map(Dynamic::from).collect())
     }

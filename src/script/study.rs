@@ -10,7 +10,7 @@ use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 use super::options::Options;
 use super::outcome::Outcome;
 use super::space::count;
-use super::{Host, Scripted, raise};
+use super::{Host, Scripted, limits, raise};
 use crate::error::Error;
 use crate::report::progress::warn;
 use crate::study::{Budget, Study, Trial};
@@ -117,8 +117,11 @@ mod studies {
             let error = Error::invalid("trials", "a whole number from 1", n);
             return Err(raise(error));
         }
+        let host = Host::of(&ctx)?;
+        let most = host.limits().trials;
+        limits::within("trials", "trials", most, n as u64).map_err(raise)?;
         Ok(Trials {
-            host: Host::of(&ctx)?,
+            host,
             next: 0,
             total: n as u64,
         })

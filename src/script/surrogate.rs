@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
+use super::limits::guard;
 use super::manager::number;
 use super::options::Options;
 use super::space::Space;
@@ -47,6 +48,12 @@ impl Model {
         surrogate.and_then(ask).map_err(raise)
     }
 }
+
+/// The most architectures that a Gaussian process is fitted to: its memory grows with the square, its time with the
+/// cube.
+const MOST_FITTED_EXACTLY: u64 = 5_000;
+/// The most that the other surrogates are fitted to.
+const MOST_FITTED: u64 = 100_000;
 
 /// The actions of a script's array.
 fn actions(array: &[Dynamic]) -> Scripted<Vec<Actions>> {
@@ -110,8 +117,20 @@ mod surrogates {
     /// surrogate.fit(tried, [0.61, 0.72, 0.74]);
     /// ```
     #[rhai_fn(return_raw, pure, volatile)]
-    pub fn fit(model: &mut Model, tried: Array, objectives: Array) -> Scripted<()> {
+    pub fn fit(
+        ctx: NativeCallContext,
+        model: &mut Model,
+        tried: Array,
+        objectives: Array,
+    ) -> Scripted<()> {
         let tried = super::actions(&tried)?;
+        let most = match model.0.kind {
+            SurrogateKind::Gp => MOST_FITTED_EXACTLY,
+            _ => MOST_FITTED,
+        };
+        guard("fit: architectures", most, tried.len() as u64).map_err(raise)?;
+        let host = Host::of(&ctx)?;
+        let _working = host.meter().work();
         let objectives = objectives.iter().map(|y| number("fit: objective", y));
         let objectives = objectives.collect::<Scripted<Vec<f64>>>()?;
         let shared = &model.0;
@@ -138,7 +157,13 @@ mod surrogates {
     /// }
     /// ```
     #[rhai_fn(return_raw, pure, volatile)]
-    pub fn predict(model: &mut Model, architectures: Array) -> Scripted<Array> {
+    pub fn predict(
+        ctx: NativeCallContext,
+        model: &mut Model,
+        architectures: Array,
+    ) -> Scripted<Array> {
+        let host = Host::of(&ctx)?;
+        let _working = host.meter().work();
         let architectures = super::actions(&architectures)?;
         let beliefs = model.ask(|s| s.predict(&architectures))?;
         let beliefs = beliefs.into_iter().map(super::dynamic);
@@ -170,7 +195,13 @@ mod surrogates {
     /// print(candidates[promises.index_of(most)].summary);
     /// ```
     #[rhai_fn(return_raw, pure, volatile)]
-    pub fn log_expected_improvement(model: &mut Model, architectures: Array) -> Scripted<Array> {
+    pub fn log_expected_improvement(
+        ctx: NativeCallContext,
+        model: &mut Model,
+        architectures: Array,
+    ) -> Scripted<Array> {
+        let host = Host::of(&ctx)?;
+        let _working = host.meter().work();
         let architectures = super::actions(&architectures)?;
         let promises = model.ask(|s| s.log_expected_improvement(&architectures))?;
         Ok(promises.into_iter().map(Dynamic::from_float).collect())

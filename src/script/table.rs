@@ -51,6 +51,8 @@ mod tables {
         let options = Options::new("BenchmarkTable", &options, &known)?;
         let (columns, config) = (options.part(known[0])?, options.part(known[1])?);
         let found = host.data_file(path).map_err(raise)?;
+        let _timed = host.meter().timed();
+        let config = host.limits().bound(config).map_err(raise)?;
         let table = BenchmarkTable::open(&found, path, &columns).map_err(raise)?;
         let manager = NetworkManager::of_table(Arc::new(table), config, host.study().clone());
         Ok(Manager::new(manager.map_err(raise)?, encode.transpose()?))

@@ -33,6 +33,8 @@ pub const MAX_LAYERS: usize = 1000;
 
 /// The most decisions an architecture may have: anchors make the square of the layers.
 pub const MAX_DECISIONS: usize = 100_000;
+/// The most values that all decisions of an architecture may have together; each has a probability.
+pub const MAX_VALUES: usize = 1_000_000;
 
 impl StateSpace {
     /// Creates an empty space.
@@ -230,6 +232,13 @@ impl StateSpace {
             }
         }
         let decisions = self.slots(layers).map(|slot| slot.size()).sum::<usize>();
+        let values = self.decisions(layers).map(|decision| decision.size());
+        let values = values.sum::<usize>();
+        if values > MAX_VALUES {
+            let expected = format!("one whose decisions have at most {MAX_VALUES} values in all");
+            let found = format!("{layers}, with {values}");
+            return Err(Error::invalid(what, expected, found));
+        }
         if decisions > MAX_DECISIONS {
             let expected = format!("one that makes at most {MAX_DECISIONS} decisions");
             let found = format!("{layers}, which makes {decisions}");

@@ -11,6 +11,7 @@ mod errors;
 mod export;
 mod fleet;
 mod harness;
+mod hostile;
 mod layers;
 mod networks;
 mod onnx;
