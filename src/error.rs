@@ -231,7 +231,7 @@ impl Error {
 
 /// "; did you mean 'x'?" where a known name is close, else "; known: a, b".
 fn suggestion(name: &str, known: &[String]) -> String {
-    match nearest(name, known) {
+    match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => format!("; did you mean '{near}'?"),
         None if known.is_empty() => String::new(),
         None => format!("; known: {}", known.join(", ")),
@@ -242,17 +242,17 @@ fn suggestion(name: &str, known: &[String]) -> String {
 const LONGEST_NAME: usize = 100;
 
 /// The known name that is closest to `name`, if any is close enough to be a slip.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // The comparison takes memory and time with the length: no slip is so long.
     if name.len() > LONGEST_NAME {
         return None;
     }
     known
-        .iter()
+        .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()).div_ceil(3))
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate.as_str())
+        .map(|(_, candidate)| candidate)
 }
 
 fn list(paths: &[PathBuf]) -> String {

@@ -1,7 +1,9 @@
 //! The command line: one file per subcommand. Puts the rooms together; decides exit codes.
 
 mod data;
+mod defs;
 mod devices;
+mod doc;
 mod executor;
 mod export;
 mod params;
@@ -46,6 +48,13 @@ enum Command {
     Params {
         /// The script.
         script: PathBuf,
+    },
+    /// Show what a script can call: one name, or the contents.
+    Doc(doc::Arguments),
+    /// Write definition files, by which editors know what a script can call.
+    Defs {
+        /// The folder for them.
+        folder: PathBuf,
     },
     /// List the devices that this build can use here.
     Devices,
@@ -199,6 +208,8 @@ fn program(cli: Cli) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<(), Ending> {
     match (cli.command, cli.script) {
         (Some(Command::Params { script }), _) => params::list(&script),
+        (Some(Command::Doc(arguments)), _) => Ok(doc::show(&arguments)?),
+        (Some(Command::Defs { folder }), _) => Ok(defs::write(&folder)?),
         (Some(Command::Devices), _) => {
             devices::list();
             Ok(())

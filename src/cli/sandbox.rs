@@ -24,7 +24,7 @@ impl SandboxArgs {
         if let Some(missing) = self.recipes.iter().find(|folder| !folder.is_dir()) {
             return Err(Error::invalid("--recipes", "a folder", missing.display()));
         }
-        let own = recipes_folder().filter(|folder| folder.is_dir());
+        let own = recipes_folder(None).filter(|folder| folder.is_dir());
         Ok(Sandbox {
             limits: limits.unwrap_or_default(),
             recipes: self.recipes.iter().cloned().chain(own).collect(),

@@ -21,6 +21,41 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(actions).into());
 }
 
+/// # Actions
+///
+/// An architecture: a value for each decision of a space. Two are equal where they decide the same.
+///
+/// ```rhai
+/// let space = StateSpace();
+/// space.add_state("kernel", [1, 3]);
+/// space.add_choice("head", ["gap", "flatten"]);
+/// let actions = space.actions([1, 3, "gap"]);
+/// print(actions);
+/// print(actions.summary);              // (1) (3) head=gap
+/// print(actions.values);               // [1, 3, "gap"]
+/// print(actions.layers[1].kernel);     // 3
+/// print(actions.head);                 // gap
+/// let drawn = space.get_random_state_space(2);
+/// print(drawn.probabilities);          // of each decision those of its values
+/// print(drawn.log_prob);               // 3 ln(1/2) = -2.08
+/// print(actions == space.actions([1, 3, "gap"]));
+/// print(actions != drawn);
+/// ```
+///
+/// # Layer
+///
+/// One layer of actions: its properties are the states' names.
+///
+/// ```rhai
+/// let space = StateSpace();
+/// space.add_state("kernel", [1, 3]);
+/// for layer in space.actions([1, 3]).layers {
+///     print(layer);                    // kernel=1, then kernel=3
+///     print(layer.kernel);
+///     print(layer["kernel"]);
+///     print("stride" in layer);        // false
+/// }
+/// ```
 #[export_module]
 mod actions {
     /// The chosen values, layer after layer, then the choices; of an anchor an array of layers.
@@ -119,12 +154,24 @@ mod actions {
     }
 
     /// Whether two sets of actions decide the same.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// print(space.actions([1]) == space.actions([1]));   // true
+    /// ```
     #[rhai_fn(name = "==", pure)]
     pub fn equal(a: &mut Actions, b: Actions) -> bool {
         *a == b
     }
 
     /// Whether two sets of actions decide differently.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// print(space.actions([1]) != space.actions([3]));   // true
+    /// ```
     #[rhai_fn(name = "!=", pure)]
     pub fn differ(a: &mut Actions, b: Actions) -> bool {
         *a != b

@@ -106,9 +106,30 @@ pub(super) fn written(host: &Host, path: &Path) -> Scripted<()> {
     counted.map_err(raise)
 }
 
+/// # Controller
+///
+/// A recurrent policy that draws architectures and learns from their rewards. Its state is kept in the run's folder after
+/// each update.
+///
+/// ```rhai
+/// let space = StateSpace();
+/// space.add_state("kernel", [1, 3]);
+/// let controller = Controller(2, space, #{ batch_size: 2 });
+/// for trial in 0..4 {
+///     let actions = controller.get_action();
+///     controller.store_rollout(actions, if actions.layers[0].kernel == 3 { 1.0 } else { 0.0 });
+///     controller.train_step();
+/// }
+/// print(controller);                    // Controller for 2 layers after 2 updates
+/// print(controller.step);               // 2
+/// print(controller.batch_size);         // 2
+/// print(controller.learning_rate);
+/// print(controller.baseline);
+/// print(controller.exploration);        // of mode "original" alone
+/// ```
 #[export_module]
 mod controllers {
-    /// A controller for architectures of so many layers, with the default options.
+    /// Draws architectures of so many layers, with the default options.
     #[rhai_fn(name = "Controller", return_raw, volatile)]
     pub fn new(ctx: NativeCallContext, layers: i64, space: Space) -> Scripted<Policy> {
         with(ctx, layers, space, Map::new())
@@ -172,6 +193,13 @@ mod controllers {
     }
 
     /// The next architecture to try.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let controller = Controller(4, space);
+    /// print(controller.get_action().values);
+    /// ```
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn get_action(controller: &mut Policy) -> Scripted<Actions> {
         controller
@@ -198,6 +226,13 @@ mod controllers {
     }
 
     /// Keeps actions and their reward for the next `train_step`.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let controller = Controller(4, space);
+    /// controller.store_rollout(controller.get_action(), 0.97);
+    /// ```
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn store_rollout(
         controller: &mut Policy,
@@ -248,6 +283,13 @@ mod controllers {
     }
 
     /// For each decision the probability of each value, as the policy is now.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let controller = Controller(2, space);
+    /// print(controller.probabilities());   // [[0.5, 0.5], [0.5, 0.5]]
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn probabilities(controller: &mut Policy) -> Scripted<Array> {
         let all = controller
@@ -261,6 +303,13 @@ mod controllers {
     }
 
     /// The probability of one architecture, as the policy is now.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let controller = Controller(2, space);
+    /// print(controller.probability_of(space.actions([3, 3])));   // 0.25
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn probability_of(controller: &mut Policy, actions: Actions) -> Scripted<f64> {
         let controller = controller.0.controller.lock();
@@ -354,6 +403,13 @@ mod controllers {
 
     /// Saves weights, optimizer, baseline, what was seen, random state and step in one
     /// `.safetensors` file below the script's folder.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let controller = Controller(2, space);
+    /// controller.save("policy.safetensors");
+    /// ```
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn save(ctx: NativeCallContext, controller: &mut Policy, path: &str) -> Scripted<()> {
         let host = Host::of(&ctx)?;
@@ -364,6 +420,15 @@ mod controllers {
 
     /// Loads what `save` wrote; a file that does not fit this controller is an error that says
     /// what differs.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let controller = Controller(2, space);
+    /// controller.save("policy.safetensors");
+    /// let again = Controller(2, space);
+    /// again.load("policy.safetensors");
+    /// ```
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn load(ctx: NativeCallContext, controller: &mut Policy, path: &str) -> Scripted<()> {
         let path = Host::of(&ctx)?.saved(path).map_err(raise)?;

@@ -33,6 +33,19 @@ fn opened(host: &Host, open: impl FnOnce() -> Result<Dataset>) -> Scripted<Datas
     Ok(data)
 }
 
+/// # Dataset
+///
+/// Images with labels, split into training, validation and test images.
+///
+/// ```rhai
+/// let data = dataset("digits", #{ train: 300 });
+/// print(data);
+/// print(data.name);                              // digits
+/// print(data.shape);                             // [1, 8, 8]
+/// print(data.classes);                           // 10
+/// print(data.class_names);                       // ["0", "1", …]
+/// print(data.summary);
+/// ```
 #[export_module]
 mod datasets {
     /// A known data set: `digits` (built in), `cifar10`, `cifar100`, `mnist`, `fashion_mnist`.
@@ -60,6 +73,11 @@ mod datasets {
     }
 
     /// A folder of images, one sub-folder a class, beside the script or in a data folder.
+    ///
+    /// ```rhai
+    /// let data = folder("pets");      // pets/cat/…, pets/dog/…
+    /// print(data.class_names);        // ["cat", "dog"]
+    /// ```
     #[rhai_fn(name = "folder", return_raw, volatile)]
     pub fn folder(ctx: NativeCallContext, path: &str) -> Scripted<Dataset> {
         folder_with(ctx, path, Map::new())
@@ -67,6 +85,11 @@ mod datasets {
 
     /// A folder of images with the options of `dataset`, and `size`: `[height, width]` that every
     /// image is resized to.
+    ///
+    /// ```rhai
+    /// let data = folder("pets", #{ size: [16, 16], split_seed: 1 });
+    /// print(data.shape);              // [3, 16, 16]
+    /// ```
     #[rhai_fn(name = "folder", return_raw, volatile)]
     pub fn folder_with(ctx: NativeCallContext, path: &str, options: Map) -> Scripted<Dataset> {
         let host = Host::of(&ctx)?;

@@ -44,9 +44,25 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(managers).into());
 }
 
+/// # NetworkManager
+///
+/// What makes networks into outcomes: it trains them, or answers from what the study knows or from a table.
+///
+/// ```rhai
+/// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
+/// print(manager);                     // NetworkManager on digits: 1 epochs, batch size 128
+/// print(manager.epochs);              // 1
+/// manager.submit(input([1, 8, 8]).flatten().dense(10));
+/// print(manager.pending);             // 1
+/// let outcome = manager.next();
+/// print(outcome.accuracy);
+/// print(manager.pending);             // 0
+/// print(manager.moving_accuracy);
+/// print(manager.sharing);             // nothing: no weights are shared
+/// ```
 #[export_module]
 mod managers {
-    /// A manager that trains networks on `data` with the default settings.
+    /// Trains networks on `data` with the default settings.
     #[rhai_fn(name = "NetworkManager", return_raw, volatile)]
     pub fn new(ctx: NativeCallContext, data: Dataset) -> Scripted<Manager> {
         with(ctx, data, Map::new())
@@ -124,7 +140,7 @@ mod managers {
         get_rewards_with(ctx, manager, model, actions, Map::new())
     }
 
-    /// The same with the options of `evaluate`.
+    /// `options` are those of `evaluate`, such as `#{ epochs: 3 }`.
     #[rhai_fn(name = "get_rewards", return_raw, pure, volatile)]
     pub fn get_rewards_with(
         ctx: NativeCallContext,
@@ -161,7 +177,7 @@ mod managers {
         get_rewards_of_all_with(ctx, manager, model, actions, Map::new())
     }
 
-    /// The same with the options of `evaluate`.
+    /// `options` are those of `evaluate`, such as `#{ epochs: 3 }`.
     #[rhai_fn(name = "get_rewards", return_raw, pure, volatile)]
     pub fn get_rewards_of_all_with(
         ctx: NativeCallContext,
@@ -229,7 +245,12 @@ mod managers {
         manager.all(&ctx, candidates?, terms)
     }
 
-    /// Evaluates one network.
+    /// Evaluates one network: trains it, or knows it already.
+    ///
+    /// ```rhai
+    /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
+    /// print(manager.evaluate(input([1, 8, 8]).flatten().dense(10)).accuracy);
+    /// ```
     #[rhai_fn(name = "evaluate", return_raw, pure, volatile)]
     pub fn evaluate_one(
         ctx: NativeCallContext,
@@ -239,7 +260,7 @@ mod managers {
         evaluate_one_with(ctx, manager, network, Map::new())
     }
 
-    /// Evaluates one network over so many `epochs`.
+    /// Evaluates one network, with the options below.
     #[rhai_fn(name = "evaluate", return_raw, pure, volatile)]
     pub fn evaluate_one_with(
         ctx: NativeCallContext,
@@ -287,8 +308,7 @@ mod managers {
         Ok(())
     }
 
-    /// Asks for a network without waiting for its outcome, which `next` returns. `tag` is a text, number or object by
-    /// which the script knows it again. Returns how many outcomes are to be fetched.
+    /// `tag` is a text, number or object by which the script knows the outcome again: it is the outcome's `tag`.
     ///
     /// ```rhai
     /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
@@ -311,7 +331,7 @@ mod managers {
         manager.submit_with(&ctx, candidate(&network)?, &tag, Terms::default())
     }
 
-    /// The same with a tag, or `()`, and the options of `evaluate`.
+    /// `options` are those of `evaluate`; the tag may be `()`.
     ///
     /// ```rhai
     /// let options = #{ epochs: 1, checkpoints: true };
@@ -334,7 +354,8 @@ mod managers {
         manager.submit_with(&ctx, candidate(&network)?, &tag, terms)
     }
 
-    /// The same without a tag.
+    /// Asks for a network without waiting for its outcome, which `next` returns. Returns how many outcomes are to be
+    /// fetched.
     #[rhai_fn(name = "submit", return_raw, pure, volatile)]
     pub fn submit_untagged(
         ctx: NativeCallContext,
@@ -344,7 +365,7 @@ mod managers {
         submit(ctx, manager, network, Dynamic::UNIT)
     }
 
-    /// Asks for the network that `model` makes of `actions` without waiting for its outcome.
+    /// The network that `model` makes of `actions`, with a tag.
     ///
     /// ```rhai
     /// let space = StateSpace();
@@ -365,7 +386,7 @@ mod managers {
         submit_actions_on_terms(ctx, manager, model, actions, tag, Map::new())
     }
 
-    /// The same with a tag, or `()`, and the options of `evaluate`.
+    /// `options` are those of `evaluate`; the tag may be `()`.
     #[rhai_fn(name = "submit", return_raw, pure, volatile)]
     pub fn submit_actions_on_terms(
         ctx: NativeCallContext,
@@ -379,7 +400,7 @@ mod managers {
         manager.submit_with(&ctx, manager.built(&ctx, &model, actions)?, &tag, terms)
     }
 
-    /// The same without a tag.
+    /// Asks for the network that `model` makes of `actions`.
     #[rhai_fn(name = "submit", return_raw, pure, volatile)]
     pub fn submit_actions_untagged(
         ctx: NativeCallContext,
@@ -392,6 +413,13 @@ mod managers {
 
     /// The outcome of the submitted network that finishes next; waits for it. `()` where none is left. A resumed
     /// study returns them in the order in which they came the first time.
+    ///
+    /// ```rhai
+    /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
+    /// manager.submit(input([1, 8, 8]).flatten().dense(10));
+    /// print(manager.next().accuracy);
+    /// print(manager.next());   // nothing: there is no other
+    /// ```
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn next(ctx: NativeCallContext, manager: &mut Manager) -> Scripted<Dynamic> {
         manager.fetch(&ctx)

@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
 
 mod actions;
+mod asserts;
 mod attributes;
+mod basics;
 mod controller;
 mod data;
 mod diagnostic;
@@ -20,11 +22,14 @@ mod network;
 mod ops;
 mod options;
 mod outcome;
+mod outline;
 mod params;
 mod pareto;
 mod parzen;
 mod places;
 mod pool;
+mod recipes;
+mod reference;
 mod replicas;
 mod rescore;
 mod seen;
@@ -39,8 +44,11 @@ pub use controller::scalars;
 pub use diagnostic::Diagnostic;
 pub use host::{Host, Sandbox, Session};
 pub use limits::Limits;
-pub use modules::{Sources, recipes_folder};
+pub use modules::{Sources, library_digest};
+pub use outline::{Function, Header, Outline};
 pub use params::{Declared, Params, declared};
+pub use recipes::folder as recipes_folder;
+pub use reference::{Entry, Kind, Overload, Reference, Section};
 pub use rescore::Rescorer;
 
 use std::cell::Cell;
@@ -54,7 +62,8 @@ use rhai::packages::{
     MoreStringPackage, Package,
 };
 use rhai::{
-    AST, Dynamic, Engine, EvalAltResult, LexError, Map, OptimizationLevel, Position, Scope, Token,
+    AST, ASTFlags, Dynamic, Engine, EvalAltResult, LexError, Map, OptimizationLevel, Position,
+    Scope, Stmt, Token,
 };
 
 use crate::error::Error;
@@ -89,14 +98,13 @@ fn raised_kind(error: &EvalAltResult) -> Option<(String, String)> {
     }
 }
 
-/// Makes the engine that runs the scripts of `host`. `sources` learns the text of every module
-/// that is imported, for error messages.
+/// An engine that knows all that scripts can call, and has no host to call: it can only be asked what there is.
 ///
 /// Scripts see no file, clock, process or network: only pure packages of Rhai and what the host
 /// offers.
-pub fn engine(host: &Host, sources: &Sources) -> Engine {
+pub fn vocabulary() -> Engine {
     let mut engine = Engine::new_raw();
-    // The standard packages but the one of time; see `refuse_sleep`.
+    // The standard packages but the one of time; see `basics`.
     LanguageCorePackage::new().register_into_engine(&mut engine);
     ArithmeticPackage::new().register_into_engine(&mut engine);
     LogicPackage::new().register_into_engine(&mut engine);
@@ -108,12 +116,10 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     BasicArrayPackage::new().register_into_engine(&mut engine);
     BasicMapPackage::new().register_into_engine(&mut engine);
     BitFieldPackage::new().register_into_engine(&mut engine);
-    refuse_sleep(&mut engine);
     name_after_dot(&mut engine);
-    // Rhai's `log` is this for floats only.
-    engine.register_fn("log10", f64::log10);
-    engine.register_fn("log10", |n: i64| (n as f64).log10());
 
+    basics::register(&mut engine);
+    asserts::register(&mut engine);
     space::register(&mut engine);
     actions::register(&mut engine);
     data::register(&mut engine);
@@ -134,7 +140,13 @@ pub fn engine(host: &Host, sources: &Sources) -> Engine {
     pareto::register(&mut engine);
     replicas::register(&mut engine);
     params::register(&mut engine);
+    engine
+}
 
+/// Makes the engine that runs the scripts of `host`. `sources` learns the text of every module
+/// that is imported, for error messages.
+pub fn engine(host: &Host, sources: &Sources) -> Engine {
+    let mut engine = vocabulary();
     engine.set_optimization_level(OptimizationLevel::Simple);
     engine.set_strict_variables(false);
     engine.set_fail_on_invalid_map_property(true);
@@ -203,13 +215,6 @@ fn parsed(engine: &Engine, text: &str) -> Result<AST, rhai::ParseError> {
     parsed
 }
 
-/// Scripts have no clock: a recipe that sleeps is one that hangs.
-fn refuse_sleep(engine: &mut Engine) {
-    let refuse = || -> Scripted<()> { Err("a script has no clock: sleep is not available".into()) };
-    engine.register_fn("sleep", move |_: i64| refuse());
-    engine.register_fn("sleep", move |_: f64| refuse());
-}
-
 /// Compiles the script `text` that came from `path`.
 ///
 /// # Errors
@@ -239,10 +244,15 @@ pub fn compile(
 /// # Errors
 /// A [`Diagnostic`] at the place of the syntax error.
 pub fn parse(sources: &Sources, path: &Path, text: &str) -> Result<Vec<Declared>, Diagnostic> {
+    compile(&parser(), sources, path, text).map(|ast| declared(&ast))
+}
+
+/// An engine that can only parse.
+fn parser() -> Engine {
     let mut engine = Engine::new_raw();
     name_after_dot(&mut engine);
     Limits::default().apply(&mut engine);
-    compile(&engine, sources, path, text).map(|ast| declared(&ast))
+    engine
 }
 
 /// Evaluates a compiled line of a REPL in `scope`, which keeps its variables.
@@ -290,4 +300,29 @@ pub fn run(engine: &Engine, ast: &AST) -> Result<(), Diagnostic> {
     let name = ast.source().unwrap_or("script").to_string();
     let result = bounded(engine, || engine.run_ast_with_scope(&mut Scope::new(), ast));
     result.map_err(|error| Diagnostic::new(&error, &name))
+}
+
+/// Calls the function `name` of a compiled script, without arguments, after its statements; with `declared` only
+/// imports and constants of these, so that a script can be tested without its search.
+///
+/// # Errors
+/// A [`Diagnostic`] at the place of the error.
+pub fn call(engine: &Engine, ast: &AST, name: &str, declared: bool) -> Result<Dynamic, Diagnostic> {
+    let source = ast.source().unwrap_or("script").to_string();
+    let declares = |statement: &&Stmt| match statement {
+        Stmt::Import(..) => true,
+        Stmt::Var(_, flags, _) => flags.contains(ASTFlags::CONSTANT),
+        _ => false,
+    };
+    let statements = ast.statements().iter();
+    let statements = statements.filter(|s| !declared || declares(s)).cloned();
+    let mut ast = AST::new(statements.collect::<Vec<_>>(), ast.shared_lib().clone());
+    ast.set_source(&source);
+    let result = engine.call_fn(&mut Scope::new(), &ast, name, ());
+    result.map_err(|error| Diagnostic::new(&error, &source))
+}
+
+/// A value as JSON, if it has such a form: numbers, texts, booleans, and lists and objects of them.
+pub fn json(value: &Dynamic) -> Option<serde_json::Value> {
+    rhai::serde::from_dynamic(value).ok()
 }

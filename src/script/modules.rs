@@ -12,6 +12,7 @@ use rhai::{
     AST, Engine, EvalAltResult, FnNamespace, FuncRegistration, GlobalRuntimeState, Module,
     ModuleResolver, Position, Scope, Shared,
 };
+use sha2::{Digest, Sha256};
 
 use super::limits::{Limits, within};
 use super::{Host, Scripted, parsed, places, raise};
@@ -25,6 +26,28 @@ static STDLIB: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
 /// the next: a module that calls its own `conv` may get another's. It does forget at an import of a
 /// module with a global function, so each function of a module begins with this import of one.
 const FRESH_NAMES: &str = "import \"#\";";
+
+/// The paths and texts of the modules of the standard library.
+pub(super) fn library() -> impl Iterator<Item = (String, &'static str)> {
+    let files = STDLIB.get_dir("nas").into_iter().flat_map(Dir::files);
+    files.filter_map(|file| {
+        let path = file.path().with_extension("");
+        Some((path.display().to_string(), file.contents_utf8()?))
+    })
+}
+
+/// The SHA-256 of the standard library: of the paths and texts of its modules.
+pub fn library_digest() -> String {
+    let mut digest = Sha256::new();
+    for (path, text) in library() {
+        digest.update(format!("{path}\n{}\n{text}", text.len()));
+    }
+    digest
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
 
 /// A source text and the places, as line and column from 1, where [`FRESH_NAMES`] was put in before
 /// it was compiled.
@@ -156,9 +179,7 @@ impl Resolver {
             let file = STDLIB.get_file(format!("nas/{name}.rhai"));
             let text = file.and_then(|file| file.contents_utf8());
             return text.map(|text| (path.into(), text.into())).ok_or_else(|| {
-                let modules = STDLIB.get_dir("nas").into_iter().flat_map(Dir::files);
-                let names = modules.map(|f| f.path().with_extension("").display().to_string());
-                let known: Vec<String> = names.collect();
+                let known: Vec<String> = library().map(|(path, _)| path).collect();
                 format!("the standard library has {}", known.join(", "))
             });
         }
@@ -181,12 +202,6 @@ impl Resolver {
             Err(e) => Err(format!("{name}: {e}")),
         }
     }
-}
-
-/// The folder of the user's own recipes, which imports are looked for in; `None` for a user without a home.
-pub fn recipes_folder() -> Option<PathBuf> {
-    let user = directories::BaseDirs::new()?;
-    Some(user.data_dir().join("nas-script").join("recipes"))
 }
 
 /// The error of an import that is not to be had.

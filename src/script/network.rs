@@ -28,6 +28,20 @@ pub(super) fn nodes_of(what: &str, nodes: Array) -> Scripted<Vec<Node>> {
     nodes.into_iter().map(node).collect()
 }
 
+/// # Network
+///
+/// A network, or a part of one: what the image has become at this point. Every operation gives a new network and leaves
+/// the one before as it is, so that branches can start from it.
+///
+/// ```rhai
+/// let x = input([3, 32, 32]).conv2d(16, 3).batch_norm().relu();
+/// let net = (x + x.conv2d(16, 3)).global_avg_pool().dense(10);
+/// print(net);                     // a table of its nodes
+/// print(net.shape);               // [10]
+/// print(net.params);              // trainable parameters
+/// print(net.macs);                // multiply-accumulate operations for one image
+/// print(net.digest);              // the same for equal networks
+/// ```
 #[export_module]
 mod facts {
     /// The number of trainable parameters.

@@ -53,6 +53,11 @@ mod graph {
     }
 
     /// Convolves with so many filters of `kernel` pixels (an integer, or `[height, width]`).
+    ///
+    /// ```rhai
+    /// let x = input([3, 32, 32]).conv2d(16, 3);
+    /// print(x.shape);   // [16, 32, 32]
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn conv2d(x: &mut Node, filters: i64, kernel: Dynamic) -> Scripted<Node> {
         conv2d_with(x, filters, kernel, Map::new())
@@ -170,6 +175,11 @@ mod graph {
     }
 
     /// The maximum of each window of `kernel` pixels.
+    ///
+    /// ```rhai
+    /// let x = input([3, 32, 32]).max_pool2d(2);
+    /// print(x.shape);   // [3, 16, 16]
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn max_pool2d(x: &mut Node, kernel: Dynamic) -> Scripted<Node> {
         max_pool2d_with(x, kernel, Map::new())
@@ -188,12 +198,21 @@ mod graph {
     }
 
     /// The average of each window of `kernel` pixels; padding does not count.
+    ///
+    /// ```rhai
+    /// let x = input([3, 32, 32]).avg_pool2d(2);
+    /// print(x.shape);   // [3, 16, 16]
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn avg_pool2d(x: &mut Node, kernel: Dynamic) -> Scripted<Node> {
         avg_pool2d_with(x, kernel, Map::new())
     }
 
     /// The average of each window, with options: `stride` (the kernel), `padding` ("valid").
+    ///
+    /// ```rhai
+    /// let x = input([3, 32, 32]).avg_pool2d(3, #{ stride: 2, padding: "same" });
+    /// ```
     #[rhai_fn(name = "avg_pool2d", return_raw, pure)]
     pub fn avg_pool2d_with(x: &mut Node, kernel: Dynamic, options: Map) -> Scripted<Node> {
         let kernel = attributes::kernel("avg_pool2d", &kernel)?;
@@ -202,24 +221,43 @@ mod graph {
     }
 
     /// The average of each channel: `[c, h, w]` to `[c]`.
+    ///
+    /// ```rhai
+    /// let x = input([16, 8, 8]).global_avg_pool();
+    /// print(x.shape);   // [16]
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn global_avg_pool(x: &mut Node) -> Scripted<Node> {
         x.global_avg_pool().map_err(raise)
     }
 
     /// All values in a row: `[c, h, w]` to `[c · h · w]`.
+    ///
+    /// ```rhai
+    /// let x = input([16, 8, 8]).flatten();
+    /// print(x.shape);   // [1024]
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn flatten(x: &mut Node) -> Scripted<Node> {
         x.flatten().map_err(raise)
     }
 
     /// A fully connected layer of so many units.
+    ///
+    /// ```rhai
+    /// let x = input([1, 8, 8]).flatten().dense(10);
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn dense(x: &mut Node, units: i64) -> Scripted<Node> {
         dense_with(x, units, Map::new())
     }
 
     /// A fully connected layer with the option `bias` (true).
+    ///
+    /// ```rhai
+    /// let x = input([64]).dense(10, #{ bias: false });
+    /// print(x.params);   // 640
+    /// ```
     #[rhai_fn(name = "dense", return_raw, pure)]
     pub fn dense_with(x: &mut Node, units: i64, options: Map) -> Scripted<Node> {
         let units = count("dense: units", units)?;
@@ -229,6 +267,10 @@ mod graph {
     }
 
     /// Normalises each channel by the batch's statistics, then scales and shifts it.
+    ///
+    /// ```rhai
+    /// let x = input([3, 32, 32]).conv2d(16, 3, #{ bias: false }).batch_norm().relu();
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn batch_norm(x: &mut Node) -> Scripted<Node> {
         batch_norm_with(x, Map::new())
@@ -236,6 +278,10 @@ mod graph {
 
     /// Batch normalisation with options: `momentum` (0.1, the weight of the newest batch, as in
     /// PyTorch), `epsilon` (1e-5).
+    ///
+    /// ```rhai
+    /// let x = input([3, 32, 32]).batch_norm(#{ momentum: 0.01, epsilon: 1e-3 });
+    /// ```
     #[rhai_fn(name = "batch_norm", return_raw, pure)]
     pub fn batch_norm_with(x: &mut Node, options: Map) -> Scripted<Node> {
         const NAMES: &[&str] = &["momentum", "epsilon"];
@@ -245,12 +291,20 @@ mod graph {
     }
 
     /// Normalises the channels of each pixel (or the features), then scales and shifts them.
+    ///
+    /// ```rhai
+    /// let x = input([64]).dense(32).layer_norm();
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn layer_norm(x: &mut Node) -> Scripted<Node> {
         layer_norm_with(x, Map::new())
     }
 
     /// Layer normalisation (arXiv 1607.06450) with the option `epsilon` (1e-5).
+    ///
+    /// ```rhai
+    /// let x = input([64]).dense(32).layer_norm(#{ epsilon: 1e-6 });
+    /// ```
     #[rhai_fn(name = "layer_norm", return_raw, pure)]
     pub fn layer_norm_with(x: &mut Node, options: Map) -> Scripted<Node> {
         let epsilon = option("layer_norm", &options, "epsilon")?;
@@ -258,6 +312,10 @@ mod graph {
     }
 
     /// Normalises each group of channels, then scales and shifts them.
+    ///
+    /// ```rhai
+    /// let x = input([16, 8, 8]).group_norm(4);
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn group_norm(x: &mut Node, groups: i64) -> Scripted<Node> {
         group_norm_with(x, groups, Map::new())
@@ -277,12 +335,21 @@ mod graph {
     }
 
     /// Drops each value with probability `rate` in training.
+    ///
+    /// ```rhai
+    /// let x = input([64]).dense(32).relu().dropout(0.5).dense(10);
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn dropout(x: &mut Node, rate: Dynamic) -> Scripted<Node> {
         x.dropout(number("dropout: rate", &rate)?).map_err(raise)
     }
 
     /// Drops the whole branch with probability `rate` for each image in training.
+    ///
+    /// ```rhai
+    /// let x = input([16, 8, 8]);
+    /// let y = x + x.conv2d(16, 3).batch_norm().drop_path(0.2);
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn drop_path(x: &mut Node, rate: Dynamic) -> Scripted<Node> {
         drop_path_with(x, rate, Map::new())
@@ -358,6 +425,11 @@ mod graph {
     }
 
     /// The node as it is: a layer that changes nothing.
+    ///
+    /// ```rhai
+    /// let x = input([16, 8, 8]);
+    /// let branch = if param("skip", true, "skip the layer") { x.identity() } else { x.conv2d(16, 3) };
+    /// ```
     #[rhai_fn(pure)]
     pub fn identity(x: &mut Node) -> Node {
         x.clone()
@@ -378,48 +450,80 @@ mod graph {
     }
 
     /// `min(max(x, 0), 6)`.
+    ///
+    /// ```rhai
+    /// let x = input([3, 32, 32]).conv2d(16, 3).relu6();
+    /// ```
     #[rhai_fn(pure)]
     pub fn relu6(x: &mut Node) -> Node {
         x.activation(Activation::Relu6)
     }
 
     /// `min(max(x / 6 + 1/2, 0), 1)`.
+    ///
+    /// ```rhai
+    /// let x = input([16]).dense(16).hard_sigmoid();
+    /// ```
     #[rhai_fn(pure)]
     pub fn hard_sigmoid(x: &mut Node) -> Node {
         x.activation(Activation::HardSigmoid)
     }
 
     /// `x · hard_sigmoid(x)` (arXiv 1905.02244).
+    ///
+    /// ```rhai
+    /// let x = input([3, 32, 32]).conv2d(16, 3).hard_swish();
+    /// ```
     #[rhai_fn(pure)]
     pub fn hard_swish(x: &mut Node) -> Node {
         x.activation(Activation::HardSwish)
     }
 
     /// `max(x, 0)`.
+    ///
+    /// ```rhai
+    /// let x = input([3, 32, 32]).conv2d(16, 3).relu();
+    /// ```
     #[rhai_fn(pure)]
     pub fn relu(x: &mut Node) -> Node {
         x.activation(Activation::Relu)
     }
 
     /// `x · Φ(x)` (arXiv 1606.08415).
+    ///
+    /// ```rhai
+    /// let x = input([64]).dense(32).gelu();
+    /// ```
     #[rhai_fn(pure)]
     pub fn gelu(x: &mut Node) -> Node {
         x.activation(Activation::Gelu)
     }
 
     /// `x · sigmoid(x)` (arXiv 1710.05941).
+    ///
+    /// ```rhai
+    /// let x = input([3, 32, 32]).conv2d(16, 3).silu();
+    /// ```
     #[rhai_fn(pure)]
     pub fn silu(x: &mut Node) -> Node {
         x.activation(Activation::Silu)
     }
 
     /// The hyperbolic tangent.
+    ///
+    /// ```rhai
+    /// let x = input([64]).dense(32).tanh();
+    /// ```
     #[rhai_fn(pure)]
     pub fn tanh(x: &mut Node) -> Node {
         x.activation(Activation::Tanh)
     }
 
     /// `1 / (1 + exp(-x))`.
+    ///
+    /// ```rhai
+    /// let x = input([16]).dense(16).sigmoid();
+    /// ```
     #[rhai_fn(pure)]
     pub fn sigmoid(x: &mut Node) -> Node {
         x.activation(Activation::Sigmoid)
@@ -501,6 +605,11 @@ mod graph {
 
     /// Images side by side along their channels, each padded with zeros to the largest height and
     /// width.
+    ///
+    /// ```rhai
+    /// let x = input([3, 32, 32]);
+    /// print(concat_padded([x, x.max_pool2d(2)]).shape);   // [6, 32, 32]
+    /// ```
     #[rhai_fn(return_raw)]
     pub fn concat_padded(nodes: Array) -> Scripted<Node> {
         let nodes = nodes_of("concat_padded", nodes)?;

@@ -28,6 +28,37 @@ fn known(value: Option<f64>) -> Dynamic {
     value.map_or(Dynamic::UNIT, Dynamic::from_float)
 }
 
+/// # Outcome
+///
+/// What became of an evaluation. Of a failure `accuracy`, `loss` and `score` are `()`, and `failure` says why.
+///
+/// ```rhai
+/// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 2 });
+/// let net = input([1, 8, 8]).conv2d(4, 3).relu().flatten().dense(10);
+/// let outcome = manager.evaluate(net);
+/// print(outcome);
+/// print(outcome.trial);                          // 1
+/// print(outcome.accuracy + ", loss " + outcome.loss);
+/// print(outcome.reward);                         // what a controller learns from
+/// print(outcome.objective);                      // what a search maximises
+/// print(outcome.score);                          // what trials are ranked by
+/// for epoch in outcome.history { print(epoch.validation_accuracy); }
+/// print(outcome.seconds + " s, stopped early: " + outcome.stopped);
+/// print(outcome.params + " parameters, " + outcome.macs + " MACs");
+/// print(outcome.architecture + " " + outcome.values);
+/// print(outcome.network.shape);                  // [10]
+/// print(outcome.cached);                         // false
+/// if outcome.failure != () { print(outcome.failure.kind + ": " + outcome.failure.message); }
+/// print(outcome.skipped);                        // false
+/// print(outcome.attempts);                       // 1
+///
+/// // Several seeds, and a tag.
+/// manager.submit(net, "three seeds", #{ repeats: 3 });
+/// let outcome = manager.next();
+/// print(outcome.tag);                            // three seeds
+/// print(outcome.accuracies);
+/// print(outcome.interval);                       // of 95 %
+/// ```
 #[export_module]
 mod outcomes {
     /// The number of the trial, from 1.

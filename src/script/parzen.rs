@@ -24,6 +24,18 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(parzen).into());
 }
 
+/// # Parzen
+///
+/// A Parzen estimator of good architectures, as TPE has it.
+///
+/// ```rhai
+/// let space = StateSpace();
+/// space.add_state("filters", [8, 16, 32, 64]);
+/// let parzen = Parzen(space, 1, #{});
+/// parzen.fit([space.actions([8]), space.actions([32])], [0.3, 0.9]);
+/// print(parzen.propose(1)[0].values);
+/// print(parzen.propose(1, [space.actions([16])])[0].values);   // [64]
+/// ```
 #[export_module]
 mod parzen {
     /// A multivariate Parzen estimator of architectures of so many layers (TPE), which proposes what
@@ -74,7 +86,7 @@ mod parzen {
         propose_beside(ctx, parzen, n, Array::new())
     }
 
-    /// The same beside actions that were asked for and have no objective: they are kept away from.
+    /// Keeps away from `pending`: actions that were asked for and have no objective yet.
     #[rhai_fn(name = "propose", return_raw, pure, volatile)]
     pub fn propose_beside(
         ctx: NativeCallContext,

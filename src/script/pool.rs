@@ -29,10 +29,31 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(pools).into());
 }
 
+/// # ControllerPool
+///
+/// Several controllers that search together.
+///
+/// ```rhai
+/// let space = StateSpace();
+/// space.add_state("kernel", [1, 3]);
+/// let pool = ControllerPool(2, 4, space);
+/// for trial in 0..4 {
+///     let actions = pool.get_action();
+///     pool.store_rollout(actions, 0.5);
+///     pool.train_step();
+/// }
+/// print(pool);                        // Pool of 2 controllers for 4 layers after 4 updates
+/// print(pool.replicas + " replicas, exchange " + pool.exchange);
+/// print(pool.step + " updates at a learning rate of " + pool.learning_rate);
+/// print(pool.baselines);              // one a replica
+/// print(pool.entropy);
+/// print(pool.diversity);
+/// print(pool.mean_staleness);
+/// print(pool.probability_of(space.actions([1, 1, 3, 3])));
+/// ```
 #[export_module]
 mod pools {
-    /// So many controllers for architectures of so many layers, which share their parameters, with the
-    /// default options.
+    /// So many controllers for architectures of so many layers, with the default options.
     #[rhai_fn(name = "ControllerPool", return_raw, volatile)]
     pub fn new(ctx: NativeCallContext, replicas: i64, layers: i64, space: Space) -> Scripted<Pool> {
         with(ctx, replicas, layers, space, Map::new())
@@ -79,13 +100,19 @@ mod pools {
     }
 
     /// The next architecture to try, by the next replica in turn.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let pool = ControllerPool(2, 4, space);
+    /// print(pool.get_action().values);
+    /// ```
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn get_action(pool: &mut Pool) -> Scripted<Actions> {
         pool.0.pool.lock().get_action(None).map_err(raise)
     }
 
-    /// The next architecture to try, by the next replica in turn, after `state`, which is only checked
-    /// to be of the same space.
+    /// After `state`, which is only checked to be of the same space.
     #[rhai_fn(name = "get_action", return_raw, pure, volatile)]
     pub fn get_action_after(pool: &mut Pool, state: Actions) -> Scripted<Actions> {
         pool.0.pool.lock().get_action(Some(&state)).map_err(raise)
@@ -250,6 +277,13 @@ mod pools {
 
     /// Saves all replicas, what they share and what they wait for in one `.safetensors` file below
     /// the script's folder.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let pool = ControllerPool(2, 4, space);
+    /// pool.save("pool.safetensors");
+    /// ```
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn save(ctx: NativeCallContext, pool: &mut Pool, path: &str) -> Scripted<()> {
         let host = Host::of(&ctx)?;
@@ -259,6 +293,14 @@ mod pools {
     }
 
     /// Loads what `save` wrote; a file that does not fit this pool is an error that says what differs.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// let pool = ControllerPool(2, 4, space);
+    /// pool.save("pool.safetensors");
+    /// pool.load("pool.safetensors");
+    /// ```
     #[rhai_fn(return_raw, pure, volatile)]
     pub fn load(ctx: NativeCallContext, pool: &mut Pool, path: &str) -> Scripted<()> {
         let path = Host::of(&ctx)?.saved(path).map_err(raise)?;

@@ -36,6 +36,20 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_global_module(exported_module!(seen).into());
 }
 
+/// # Seen
+///
+/// The architectures that a search has met.
+///
+/// ```rhai
+/// let space = StateSpace();
+/// space.add_state("kernel", [1, 3]);
+/// let seen = Seen();
+/// seen.add(space.actions([1]));
+/// print(space.actions([1]) in seen);   // true
+/// print(space.actions([3]) in seen);   // false
+/// print(seen.len());                   // 1
+/// print(seen.fresh(|| space.get_random_state_space(1)).values);   // [3]
+/// ```
 #[export_module]
 mod seen {
     /// The architectures that a search has met, none at first: what was asked before teaches nothing
@@ -55,7 +69,7 @@ mod seen {
         with_draws(DRAWS).unwrap_or_else(|_| unreachable!("{DRAWS} draws are allowed"))
     }
 
-    /// The same with the number of times that `fresh` draws at most (100): with 1 it takes what comes.
+    /// `draws` says how often `fresh` draws at most (100): with 1 it takes what comes.
     #[rhai_fn(name = "Seen", return_raw)]
     pub fn with_draws(draws: i64) -> Scripted<Seen> {
         let draws = usize::try_from(draws).ok().filter(|draws| *draws > 0);

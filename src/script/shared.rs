@@ -126,7 +126,7 @@ mod sharing_weights {
         score_shared_with(ctx, manager, model, actions, Map::new())
     }
 
-    /// The same with the option `images`: on a mini-batch of so many validation images, the same for all networks of
+    /// With the option `images`: on a mini-batch of so many validation images, the same for all networks of
     /// the call; each call has the next.
     ///
     /// ```rhai
@@ -168,6 +168,11 @@ mod sharing_weights {
     /// What children share: `updates` so far, `per_epoch` (the updates of an epoch), `epochs` (as the manager's option
     /// says), the number of `params`, and the `seconds` that updates and scores took in this session. `()` where
     /// weights are not shared.
+    ///
+    /// ```rhai
+    /// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ shared_weights: true });
+    /// print(manager.sharing.per_epoch);   // 2 mini-batches of 128
+    /// ```
     #[rhai_fn(get = "sharing", pure)]
     pub fn facts(manager: &mut Manager) -> Dynamic {
         let manager = manager.0.manager.lock();

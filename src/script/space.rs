@@ -172,6 +172,20 @@ fn describe(state: &State) -> Map {
     fields.map(|(k, v)| (k.into(), v)).into()
 }
 
+/// # StateSpace
+///
+/// What a search decides: states once per layer, choices once per network. Copies of a space are the same space.
+///
+/// ```rhai
+/// let space = StateSpace();
+/// space.add_state("kernel", [1, 3]);                // once per layer
+/// space.add_state("filters", [8, 16]);
+/// space.add_choice("head", ["gap", "flatten"]);     // once per network
+/// print(space);
+/// print(space.size);                                // 3
+/// let actions = space.get_random_state_space(2);
+/// print(actions.layers[0].kernel + " " + actions.head);
+/// ```
 #[export_module]
 mod space {
     /// Creates an empty search space.
@@ -294,6 +308,12 @@ mod space {
     }
 
     /// The state of a name, as `space[i]` gives it.
+    ///
+    /// ```rhai
+    /// let space = StateSpace();
+    /// space.add_state("kernel", [1, 3]);
+    /// print(space.state("kernel").values);   // [1, 3]
+    /// ```
     #[rhai_fn(return_raw, pure)]
     pub fn state(space: &mut Space, name: &str) -> Scripted<Map> {
         space.get().by_name(name).map(describe).map_err(raise)
@@ -417,7 +437,7 @@ mod space {
         mutate_several(ctx, space, actions, 1)
     }
 
-    /// The same with `n` different decisions changed.
+    /// With `n` different decisions changed.
     #[rhai_fn(name = "mutate", return_raw, pure, volatile)]
     pub fn mutate_several(
         ctx: NativeCallContext,

@@ -103,6 +103,35 @@ fn outcome(trial: &Arc<Trial>) -> Dynamic {
     Dynamic::from(Outcome::new(trial.clone()))
 }
 
+/// # Study
+///
+/// All trials of the run. `study` is at hand everywhere, in functions and recipes too.
+///
+/// ```rhai
+/// let manager = NetworkManager(dataset("digits", #{ train: 200 }), #{ epochs: 1 });
+/// manager.evaluate(input([1, 8, 8]).flatten().dense(10));
+/// print(study);                        // its name, trials and best score
+/// print(study.name);
+/// print(study.folder);                 // where the run is kept
+/// print(study.trials.len());           // 1
+/// print(study.best.accuracy);
+/// ```
+///
+/// # Trials
+///
+/// The loop that `trials(n)` gives.
+///
+/// ```rhai
+/// for trial in trials(2) { print(trial); }
+/// ```
+///
+/// # Batches
+///
+/// The loop that `trials(n, batch)` gives.
+///
+/// ```rhai
+/// for batch in trials(4, 2) { print(batch); }
+/// ```
 #[export_module]
 mod studies {
     /// A loop over `n` trials, numbered from 1, with a line that shows how far it is. Ctrl-C

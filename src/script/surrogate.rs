@@ -72,10 +72,22 @@ fn dynamic(belief: Belief) -> Map {
         .into()
 }
 
+/// # Surrogate
+///
+/// What architectures are believed to earn, learned from those that were tried: a model for searches that try what
+/// looks best.
+///
+/// ```rhai
+/// let space = StateSpace();
+/// space.add_state("filters", [16, 32, 64]);
+/// let surrogate = Surrogate(space);
+/// surrogate.fit([space.actions([16]), space.actions([64])], [0.6, 0.7]);
+/// print(surrogate);                    // Surrogate fitted to 2 architectures
+/// print(surrogate.predict(space.actions([32])).mean);
+/// ```
 #[export_module]
 mod surrogates {
-    /// What architectures of `space` are believed to earn, learned from those that were tried; a
-    /// Gaussian process.
+    /// Learns about architectures of `space` by a Gaussian process.
     #[rhai_fn(name = "Surrogate", return_raw, volatile)]
     pub fn new(ctx: NativeCallContext, space: Space) -> Scripted<Model> {
         with(ctx, space, Map::new())

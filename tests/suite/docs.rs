@@ -1,62 +1,48 @@
-//! Every example in the documentation of the script language runs as it stands.
+//! The documentation of the script language: all that scripts can call is documented, every example runs as it
+//! stands, and docs/reference.md and docs/guide.md hold what the program says.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
+use image::RgbImage;
+use nas_script::script::{Entry, Kind, Reference, vocabulary};
+
 use crate::harness::{Place, repository, shared_data};
 
-/// An example: where it opens, and its text.
+/// An example: what it belongs to, and its text.
 struct Example {
     place: String,
     text: String,
 }
 
-/// The `rhai` blocks in the doc comments of a file.
-fn examples(file: &Path) -> Vec<Example> {
-    let text = fs::read_to_string(file).unwrap();
-    let mut found = Vec::new();
-    let mut open: Option<Example> = None;
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim_start();
-        let doc = line.strip_prefix("///").or(line.strip_prefix("//!"));
-        let doc = doc.map(|doc| doc.strip_prefix(' ').unwrap_or(doc));
-        match (doc, &mut open) {
-            (Some("```rhai"), None) => {
-                let place = format!("{}:{}", file.display(), number + 1);
-                let text = String::new();
-                open = Some(Example { place, text });
-            }
-            (Some("```"), Some(_)) => found.extend(open.take()),
-            (Some(doc), Some(example)) => {
-                example.text.push_str(doc);
-                example.text.push('\n');
-            }
-            (None, Some(example)) => panic!("{}: the example is not closed", example.place),
-            (_, None) => {}
-        }
+fn reference() -> Reference {
+    Reference::of(&vocabulary())
+}
+
+/// What the host and the standard library offer.
+fn own(reference: &Reference) -> Vec<&Entry> {
+    reference.all().filter(|entry| !entry.builtin).collect()
+}
+
+/// Whether `example` shows the use of `entry`.
+fn shows(example: &str, entry: &Entry) -> bool {
+    let name = &entry.name;
+    match entry.kind {
+        Kind::Function => example.contains(&format!("{name}(")),
+        // Values are made texts by printing them as well.
+        Kind::Method if name == "to_string" => example.contains("print("),
+        Kind::Method if name == "contains" => example.contains(" in "),
+        Kind::Method => example.contains(&format!(".{name}(")),
+        Kind::Property => example.contains(&format!(".{name}")),
+        Kind::Index => example.contains(['[', '.']),
+        Kind::Operator => example.contains(&format!(" {name} ")),
+        Kind::Type | Kind::Module => true,
     }
-    found
 }
 
-fn all_examples() -> Vec<Example> {
-    let files = ["src/script", "stdlib/nas"].into_iter().flat_map(|folder| {
-        let mut files: Vec<_> = fs::read_dir(repository(folder)).unwrap().collect();
-        files.sort_by_key(|file| file.as_ref().unwrap().path());
-        files.into_iter().map(|file| file.unwrap().path())
-    });
-    let files = files.filter(|path| path.is_file());
-    files.flat_map(|file| examples(&file)).collect()
-}
-
-#[test]
-fn every_example_runs() {
-    let examples = all_examples();
-    assert!(
-        examples.len() >= 25,
-        "only {} examples were found",
-        examples.len()
-    );
+/// Runs each of `examples` by itself, and fails with those that fail.
+fn run(examples: &[Example]) {
     let waiting = Mutex::new(examples.iter());
     let failed = Mutex::new(Vec::new());
     let data = shared_data();
@@ -66,13 +52,15 @@ fn every_example_runs() {
             let Some(example) = waiting.lock().unwrap().next() else {
                 break;
             };
-            let ran = Place::new().run_text_with(&["--data-dir", data], &example.text);
+            let here = Place::new();
+            if example.text.contains("folder(") {
+                pictures(&here);
+            }
+            let ran = here.run_text_with(&["--data-dir", data], &example.text);
             if ran.code != Some(0) {
                 let Example { place, text } = example;
-                failed
-                    .lock()
-                    .unwrap()
-                    .push(format!("{place}\n{text}{}\n", ran.stderr));
+                let failure = format!("{place}\n{text}{}\n", ran.stderr);
+                failed.lock().unwrap().push(failure);
             }
         }
     };
@@ -81,10 +69,160 @@ fn every_example_runs() {
         scope.spawn(work);
     });
     let failed = failed.into_inner().unwrap();
+    let number = failed.len();
+    assert!(failed.is_empty(), "{number} fail:\n{}", failed.join("\n"));
+}
+
+/// A folder of pictures, as the examples have one.
+fn pictures(here: &Place) {
+    for (class, colour) in [("cat", [200, 90, 20]), ("dog", [40, 60, 180])] {
+        for number in 0..10 {
+            let path = here.write(&format!("pets/{class}/{number}.png"), "");
+            let picture = RgbImage::from_pixel(8, 8, image::Rgb(colour));
+            picture.save(path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn everything_is_documented_with_an_example() {
+    let reference = reference();
+    let types: Vec<&Entry> = reference.types().collect();
+    let mut wrong = Vec::new();
+    for entry in own(&reference) {
+        let name = entry.qualified();
+        if entry.doc.is_empty() || entry.overloads.iter().any(|o| o.doc.is_empty()) {
+            wrong.push(format!(
+                "{name}: {:?} has no documentation",
+                entry.signatures
+            ));
+        }
+        // What all objects of a type have in common may be shown once, in the type's own documentation.
+        let of_type = types
+            .iter()
+            .find(|t| Some(&t.name) == entry.receiver.as_ref());
+        let examples = entry.examples();
+        let shared = of_type.map(|of| of.examples()).unwrap_or_default();
+        let mut all = examples.iter().chain(&shared);
+        if entry.kind != Kind::Module && !all.any(|example| shows(example, entry)) {
+            wrong.push(format!("{name}: no example uses it"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn scripts_know_every_type_by_its_name() {
+    let reference = reference();
+    let types: Vec<&str> = reference.types().map(|t| t.name.as_str()).collect();
+    let plain = [
+        "any", "array", "bool", "float", "function", "int", "map", "string",
+    ];
+    let unknown = |of: &&str| !plain.contains(of) && !types.contains(of);
+    for entry in own(&reference) {
+        for overload in &entry.overloads {
+            let params = overload.params.iter().map(|(_, of)| of.as_str());
+            let mut all = params.chain(overload.returns.as_deref());
+            assert_eq!(all.find(unknown), None, "{:?}", entry.signatures);
+        }
+    }
+}
+
+#[test]
+fn every_example_runs() {
+    let reference = reference();
+    let mut examples = Vec::new();
+    for entry in own(&reference) {
+        let texts = entry.examples().into_iter();
+        let place = entry.qualified();
+        examples.extend(texts.map(|text| Example {
+            place: place.clone(),
+            text,
+        }));
+    }
+    assert!(examples.len() >= 150, "only {} examples", examples.len());
+    run(&examples);
+}
+
+#[test]
+fn the_printed_reference_is_current() {
+    let printed = Place::new().run(&["doc", "--markdown"]);
+    let kept = fs::read_to_string(repository("docs/reference.md")).unwrap();
     assert!(
-        failed.is_empty(),
-        "{} examples fail:\n{}",
-        failed.len(),
-        failed.join("\n")
+        kept.trim_end() == printed.succeeded(),
+        "docs/reference.md is stale; refresh it with: nas-script doc --markdown > docs/reference.md"
     );
+}
+
+#[test]
+fn a_name_is_explained_in_the_terminal() {
+    let here = Place::new();
+    let conv2d = here.run(&["doc", "conv2d"]);
+    let text = conv2d.succeeded();
+    let signature = "Network.conv2d(filters: int, kernel: any, options: map) -> Network";
+    assert!(text.lines().any(|line| line == signature), "{text}");
+    assert!(text.contains("`dilation`"), "{text}");
+    assert!(
+        text.contains("        let x = input([3, 32, 32])"),
+        "{text}"
+    );
+
+    // A type and a module come with what belongs to them; either way of naming a function is understood.
+    let space = here.run(&["doc", "StateSpace"]);
+    assert!(
+        space.succeeded().contains("  add_anchor "),
+        "{}",
+        space.stdout
+    );
+    let darts = here.run(&["doc", "nas/darts"]);
+    assert!(
+        darts.succeeded().contains("  genotype "),
+        "{}",
+        darts.stdout
+    );
+    for name in ["darts::genotype", "nas/darts::genotype", "genotype"] {
+        let found = here.run(&["doc", name]);
+        let first = found.succeeded().lines().next();
+        assert_eq!(first, Some("darts::genotype(actions)"), "{name}");
+    }
+    // The language's own are explained too, but listed nowhere.
+    assert!(
+        here.run(&["doc", "split"])
+            .succeeded()
+            .contains("string.split(")
+    );
+    let all = here.run(&["doc"]);
+    assert!(!all.succeeded().contains("\n  split "), "{}", all.stdout);
+    assert!(all.stdout.contains("\nNetworkManager\n"), "{}", all.stdout);
+
+    let slip = here.run(&["doc", "con2d"]);
+    assert_eq!(slip.code, Some(2));
+    assert_eq!(
+        slip.stderr,
+        "error: unknown name 'con2d'; did you mean 'conv2d'?"
+    );
+    let far = here.run(&["doc", "xyzzyxyzzy"]);
+    assert_eq!(far.code, Some(2));
+    assert!(far.stderr.contains("`nas-script doc`"), "{}", far.stderr);
+}
+
+#[test]
+fn editors_get_definition_files() {
+    let here = Place::new();
+    here.run(&["defs", "defs"]).succeeded();
+    let text = here.read("defs/__static__.d.rhai");
+    for line in [
+        "module static;",
+        "fn add_state(space: StateSpace, name: String, values: Array) -> int;",
+        "fn get params(outcome: Outcome) -> int;",
+        "op +(Network, Network) -> Network;",
+    ] {
+        assert!(text.lines().any(|l| l == line), "no line {line}");
+    }
+    let module = here.read("defs/nas/darts.d.rhai");
+    assert!(
+        module.contains("fn network(genotype: ?, options: ?) -> ?;"),
+        "{module}"
+    );
+    assert!(Path::new(&here.path("defs/__builtin__.d.rhai")).is_file());
 }

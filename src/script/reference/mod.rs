@@ -1,0 +1,226 @@
+//! What scripts can call, from the one source of it: the doc comments of the bindings and of the standard
+//! library. `:help`, `nas-script doc`, docs/reference.md and the definition files are made of this. Knows nothing of
+//! where it is shown.
+
+mod definitions;
+mod library;
+mod markdown;
+mod native;
+mod types;
+
+use std::fmt;
+
+pub use markdown::Section;
+use rhai::Engine;
+
+/// Everything that scripts can call.
+pub struct Reference {
+    entries: Vec<Entry>,
+}
+
+/// One name with all that can be done with it: overloads are one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name as scripts write it; of an index it is `[]`, of a module its path.
+    pub name: String,
+    /// The type before the dot, as `type_of` of a host's object gives it.
+    pub receiver: Option<String>,
+    /// The path that the function's module is imported by.
+    pub module: Option<String>,
+    /// How it is called, an overload each, the shortest first.
+    pub signatures: Vec<String>,
+    /// What each of these takes and gives.
+    pub overloads: Vec<Overload>,
+    /// What it does, in Markdown, with examples in `rhai` blocks.
+    pub doc: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Whether it is of the language itself (<https://rhai.rs/book>).
+    pub builtin: bool,
+}
+
+/// One way to call an entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overload {
+    /// The names of the parameters, of which a method's first is the object, and their types; `any` where it may be
+    /// any.
+    pub params: Vec<(String, String)>,
+    /// The type of the result; none where there is none, or where it is not known.
+    pub returns: Option<String>,
+    /// Its own documentation, of which the entry's is made.
+    pub doc: String,
+}
+
+/// What an [`Entry`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A module of the standard library.
+    Module,
+    /// A type of objects.
+    Type,
+    /// A function.
+    Function,
+    /// A function that is called on an object.
+    Method,
+    /// A value that is read from an object by its name.
+    Property,
+    /// What is read or set by an index in brackets.
+    Index,
+    /// An operator.
+    Operator,
+}
+
+impl Reference {
+    /// Reads the metadata of `engine` and the comments of the standard library.
+    pub fn of(engine: &Engine) -> Self {
+        let mut entries = native::entries(engine);
+        entries.extend(library::entries());
+        // The language's own come last, so that what the host offers is found first.
+        entries.sort_by_key(|entry| entry.builtin);
+        Self { entries }
+    }
+
+    /// All entries: what the host offers, the standard library, then the language's own.
+    pub fn all(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// The entries that `name` may mean: a plain name, `Type.name`, `module::name` or a module's path. Upper and lower
+    /// case count only where both exist.
+    pub fn find(&self, name: &str) -> Vec<&Entry> {
+        let name = name.trim().trim_end_matches("()");
+        let that = |matches: &dyn Fn(&str) -> bool| -> Vec<&Entry> {
+            let named = |entry: &&Entry| entry.names().iter().any(|name| matches(name));
+            self.all().filter(named).collect()
+        };
+        let exact = that(&|other| other == name);
+        match exact.is_empty() {
+            true => that(&|other| other.eq_ignore_ascii_case(name)),
+            false => exact,
+        }
+    }
+
+    /// The known name that is nearest to `name`, if any is near enough to be a slip.
+    pub fn nearest(&self, name: &str) -> Option<&str> {
+        crate::error::nearest(name, self.all().map(|entry| entry.name.as_str()))
+    }
+
+    /// What can follow the dot after a value of the type that scripts call `type_name`.
+    pub fn methods(&self, type_name: &str) -> Vec<&Entry> {
+        let of_type = |entry: &&Entry| entry.receiver.as_deref() == Some(type_name);
+        let after_dot = |entry: &&Entry| matches!(entry.kind, Kind::Method | Kind::Property);
+        self.all().filter(of_type).filter(after_dot).collect()
+    }
+
+    /// The types of objects, with their documentation.
+    pub fn types(&self) -> impl Iterator<Item = &Entry> {
+        self.all().filter(|entry| entry.kind == Kind::Type)
+    }
+}
+
+impl Entry {
+    /// The name with what belongs before it: `StateSpace.size`, `nas/darts::space`.
+    pub fn qualified(&self) -> String {
+        match (&self.module, &self.receiver, self.kind) {
+            (_, _, Kind::Module) => self.name.clone(),
+            (Some(module), ..) => format!("{module}::{}", self.name),
+            (None, Some(receiver), Kind::Method | Kind::Property) => {
+                format!("{receiver}.{}", self.name)
+            }
+            (None, Some(receiver), Kind::Index) => format!("{receiver}[]"),
+            (None, Some(receiver), Kind::Operator) => format!("{receiver} {}", self.name),
+            _ => self.name.clone(),
+        }
+    }
+
+    /// The type of what it gives, where all overloads give the same.
+    pub fn returns(&self) -> Option<&str> {
+        let (first, rest) = self.overloads.split_first()?;
+        let same = rest.iter().all(|other| other.returns == first.returns);
+        first.returns.as_deref().filter(|_| same)
+    }
+
+    /// All that it may be called in a question.
+    fn names(&self) -> Vec<String> {
+        let mut names = vec![self.name.clone(), self.qualified()];
+        let short = |path: &str| path.rsplit('/').next().unwrap_or(path).to_string();
+        match (&self.module, self.kind) {
+            (_, Kind::Module) => names.push(short(&self.name)),
+            (Some(module), _) => names.push(format!("{}::{}", short(module), self.name)),
+            _ => {}
+        }
+        names
+    }
+
+    /// What it does, in a line: the first sentence of its documentation.
+    pub fn summary(&self) -> String {
+        let paragraph = self.doc.split("\n\n").next().unwrap_or_default();
+        let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        let ends = line.match_indices(". ").map(|(at, _)| at);
+        // "i.e. " and the like do not end a sentence.
+        let end = ends.into_iter().find(|at| {
+            let word = line[..*at].rsplit(' ').next().unwrap_or_default();
+            word.len() > 3 || !word.contains('.')
+        });
+        match end {
+            Some(at) => line[..=at].to_string(),
+            None => line.trim_end_matches(':').to_string(),
+        }
+    }
+
+    /// The examples in its documentation.
+    pub fn examples(&self) -> Vec<String> {
+        let mut examples = Vec::new();
+        let mut open: Option<String> = None;
+        for line in self.doc.lines() {
+            match (line.trim(), &mut open) {
+                ("```rhai", None) => open = Some(String::new()),
+                ("```", Some(_)) => examples.extend(open.take()),
+                (_, Some(example)) => {
+                    example.push_str(line);
+                    example.push('\n');
+                }
+                (_, None) => {}
+            }
+        }
+        examples
+    }
+}
+
+impl fmt::Display for Entry {
+    /// The entry as a terminal shows it: signatures, then the documentation, both indented.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.signatures.is_empty() {
+            true => writeln!(f, "{}", self.name)?,
+            false => self
+                .signatures
+                .iter()
+                .try_for_each(|s| writeln!(f, "{s}"))?,
+        }
+        let mut code = false;
+        for line in self.doc.lines() {
+            if line.trim_start().starts_with("```") {
+                code = !code;
+                continue;
+            }
+            match (line.is_empty(), code) {
+                (true, _) => writeln!(f)?,
+                (false, true) => writeln!(f, "        {line}")?,
+                (false, false) => writeln!(f, "    {line}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text of doc comments, without `///`, `//!` and the space after it.
+pub(super) fn comment<'a>(comments: impl IntoIterator<Item = &'a str>) -> String {
+    let lines = comments.into_iter().flat_map(str::lines).map(|line| {
+        let line = line.trim_start();
+        let bare = line.strip_prefix("///").or(line.strip_prefix("//!"));
+        let bare = bare.unwrap_or(line);
+        bare.strip_prefix(' ').unwrap_or(bare).trim_end()
+    });
+    let lines: Vec<&str> = lines.collect();
+    lines.join("\n").trim().to_string()
+}
