@@ -4,11 +4,10 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::report::progress::say;
-use crate::script::{self, Reference};
+use crate::script::Reference;
 
 pub(super) fn write(folder: &Path) -> Result<()> {
-    let reference = Reference::of(&script::vocabulary());
-    for file in reference.write_definitions(folder)? {
+    for file in Reference::get().write_definitions(folder)? {
         say(&file.display().to_string());
     }
     Ok(())

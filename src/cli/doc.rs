@@ -2,11 +2,12 @@
 
 use crate::error::{Error, Result};
 use crate::report::progress::say;
-use crate::script::{self, Entry, Kind, Reference};
+use crate::script::{Entry, Kind, Reference, listed};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// A name, such as `conv2d`, `StateSpace`, `StateSpace.add_state`, `nas/darts` or `darts::space`; none lists all.
+    /// A name, such as `conv2d`, `StateSpace`, `StateSpace.add_state`, `nas/darts`, `darts::space` or an option; none lists
+    /// all.
     name: Option<String>,
     /// Print the whole reference as Markdown, as docs/reference.md has it.
     #[arg(long, conflicts_with = "name")]
@@ -14,19 +15,24 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn show(arguments: &Arguments) -> Result<()> {
-    let reference = Reference::of(&script::vocabulary());
+    let reference = Reference::get();
     match &arguments.name {
         _ if arguments.markdown => say(reference.markdown().trim_end()),
-        Some(name) => say(entries(&reference, name)?.trim_end()),
-        None => say(contents(&reference).trim_end()),
+        Some(name) => say(entries(reference, name)?.trim_end()),
+        None => say(contents(reference).trim_end()),
     }
     Ok(())
 }
 
 /// The entries that `name` means, as text; of a type or a module with what belongs to it.
 fn entries(reference: &Reference, name: &str) -> Result<String> {
-    let found = reference.find(name);
-    if found.is_empty() {
+    let mut found = reference.find(name);
+    // The language's own say nothing of some operators; where there is more to say, that is enough.
+    if found.iter().any(|entry| !entry.doc.is_empty()) {
+        found.retain(|entry| !entry.doc.is_empty());
+    }
+    let options = options(reference, name);
+    if found.is_empty() && options.is_empty() {
         let near: Vec<&str> = reference.nearest(name).into_iter().collect();
         return Err(match near.is_empty() {
             false => Error::unknown("name", name, near),
@@ -37,25 +43,36 @@ fn entries(reference: &Reference, name: &str) -> Result<String> {
     let below = |entry: &Entry| match entry.kind {
         Kind::Type | Kind::Module => {
             let own = sections.iter().find(|section| section.title == entry.name);
-            own.map_or(String::new(), |own| format!("\n{}", list(&own.entries)))
+            own.map_or(String::new(), |own| format!("\n{}", listed(&own.entries)))
         }
         _ => String::new(),
     };
     let shown = found.iter().map(|entry| format!("{entry}{}", below(entry)));
-    Ok(shown.collect::<Vec<_>>().join("\n"))
+    Ok(shown.chain(options).collect::<Vec<_>>().join("\n"))
+}
+
+/// What `name` is as an option, if it is one: who takes it, and what it does there.
+fn options(reference: &Reference, name: &str) -> Option<String> {
+    let mut about: Vec<(String, Vec<String>)> = Vec::new();
+    for (entry, text) in reference.taking(name) {
+        let text = text.unwrap_or_default();
+        match about.iter_mut().find(|(same, _)| *same == text) {
+            Some((_, takers)) => takers.push(entry.qualified()),
+            None => about.push((text, vec![entry.qualified()])),
+        }
+    }
+    let shown = about.iter().map(|(text, takers)| {
+        let takers = format!("option '{name}' of {}", takers.join(", "));
+        let what = text.split_once("`: ").or_else(|| text.split_once("` "));
+        let what = what.map_or(String::new(), |(_, what)| format!("    {what}\n"));
+        format!("{takers}\n{what}")
+    });
+    (!about.is_empty()).then(|| shown.collect::<Vec<_>>().join("\n"))
 }
 
 /// Everything by what it belongs to, a line each.
 fn contents(reference: &Reference) -> String {
     let sections = reference.sections().into_iter();
-    let text = sections.map(|section| format!("{}\n{}", section.title, list(&section.entries)));
+    let text = sections.map(|section| format!("{}\n{}", section.title, listed(&section.entries)));
     text.collect::<Vec<_>>().join("\n")
-}
-
-/// A line an entry: its name, and what it does.
-fn list(entries: &[&Entry]) -> String {
-    let width = entries.iter().map(|e| e.name.chars().count()).max();
-    let width = width.unwrap_or_default();
-    let line = |entry: &&Entry| format!("  {:<width$}  {}\n", entry.name, entry.summary());
-    entries.iter().map(line).collect()
 }

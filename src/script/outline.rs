@@ -7,7 +7,7 @@ use std::path::Path;
 use rhai::{AST, ASTNode, Expr, FnAccess, Stmt};
 
 use super::reference::{Kind, Reference, comment};
-use super::{Declared, Diagnostic, Sources, compile, declared, parser, vocabulary};
+use super::{Declared, Diagnostic, Sources, compile, declared, parser};
 use crate::error::{Error, Result};
 
 /// What there is in a script.
@@ -57,7 +57,7 @@ impl Outline {
         let mut functions: Vec<Function> = functions.collect();
         functions.sort_by(|a, b| a.name.cmp(&b.name));
         let (imports, called) = uses(&ast);
-        let reference = Reference::of(&vocabulary());
+        let reference = Reference::get();
         let host = |name: &&String| {
             let entries = reference.all().filter(|entry| !entry.builtin);
             let mut plain = entries.filter(|e| e.kind == Kind::Function && e.module.is_none());

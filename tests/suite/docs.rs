@@ -1,12 +1,12 @@
 //! The documentation of the script language: all that scripts can call is documented, every example runs as it
-//! stands, and docs/reference.md and docs/guide.md hold what the program says.
+//! stands, and docs/reference.md holds what the program says.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
 use image::RgbImage;
-use nas_script::script::{Entry, Kind, Reference, vocabulary};
+use nas_script::script::{Entry, Kind, Reference};
 
 use crate::harness::{Place, repository, shared_data};
 
@@ -16,8 +16,8 @@ struct Example {
     text: String,
 }
 
-fn reference() -> Reference {
-    Reference::of(&vocabulary())
+fn reference() -> &'static Reference {
+    Reference::get()
 }
 
 /// What the host and the standard library offer.
@@ -89,7 +89,7 @@ fn everything_is_documented_with_an_example() {
     let reference = reference();
     let types: Vec<&Entry> = reference.types().collect();
     let mut wrong = Vec::new();
-    for entry in own(&reference) {
+    for entry in own(reference) {
         let name = entry.qualified();
         if entry.doc.is_empty() || entry.overloads.iter().any(|o| o.doc.is_empty()) {
             wrong.push(format!(
@@ -119,7 +119,7 @@ fn scripts_know_every_type_by_its_name() {
         "any", "array", "bool", "float", "function", "int", "map", "string",
     ];
     let unknown = |of: &&str| !plain.contains(of) && !types.contains(of);
-    for entry in own(&reference) {
+    for entry in own(reference) {
         for overload in &entry.overloads {
             let params = overload.params.iter().map(|(_, of)| of.as_str());
             let mut all = params.chain(overload.returns.as_deref());
@@ -132,7 +132,7 @@ fn scripts_know_every_type_by_its_name() {
 fn every_example_runs() {
     let reference = reference();
     let mut examples = Vec::new();
-    for entry in own(&reference) {
+    for entry in own(reference) {
         let texts = entry.examples().into_iter();
         let place = entry.qualified();
         examples.extend(texts.map(|text| Example {
@@ -201,9 +201,67 @@ fn a_name_is_explained_in_the_terminal() {
         slip.stderr,
         "error: unknown name 'con2d'; did you mean 'conv2d'?"
     );
+    let of_space = here.run(&["doc", "StateSpace.add_stat"]);
+    assert!(
+        of_space.stderr.ends_with("did you mean 'add_state'?"),
+        "{}",
+        of_space.stderr
+    );
     let far = here.run(&["doc", "xyzzyxyzzy"]);
     assert_eq!(far.code, Some(2));
     assert!(far.stderr.contains("`nas-script doc`"), "{}", far.stderr);
+}
+
+#[test]
+fn an_option_is_explained_by_its_name() {
+    let here = Place::new();
+    let weight = here.run(&["doc", "entropy_weight"]);
+    let text = weight.succeeded();
+    let first = text.lines().next();
+    assert_eq!(
+        first,
+        Some("option 'entropy_weight' of Controller"),
+        "{text}"
+    );
+    assert!(
+        text.contains("(0.05): weight of the policy's entropy"),
+        "{text}"
+    );
+    // A property and an option have one name; all who take it are told.
+    let epochs = here.run(&["doc", "epochs"]);
+    let text = epochs.succeeded();
+    assert!(text.starts_with("NetworkManager.epochs -> int\n"), "{text}");
+    assert!(
+        text.contains("option 'epochs' of NetworkManager\n"),
+        "{text}"
+    );
+    assert!(text.contains("nas/asha::search"), "{text}");
+}
+
+#[test]
+fn lines_fit_a_terminal_except_in_examples() {
+    let here = Place::new();
+    for name in [
+        "NetworkManager",
+        "Controller",
+        "nas/compare",
+        "conv2d",
+        "StateSpace",
+    ] {
+        let shown = here.run(&["doc", name]);
+        let prose = shown.succeeded().lines();
+        // An example stands eight columns from the left, a list of methods hangs from its longest name.
+        let prose = prose.filter(|line| line.starts_with("    ") && !line.starts_with("        "));
+        let longest = prose.max_by_key(|line| line.chars().count()).unwrap();
+        assert!(longest.chars().count() <= 100, "{longest}");
+        let item = shown.stdout.lines().any(|line| line.starts_with("    - `"));
+        assert_eq!(
+            item,
+            name != "nas/compare" && name != "StateSpace",
+            "{}",
+            shown.stdout
+        );
+    }
 }
 
 #[test]
@@ -221,7 +279,7 @@ fn editors_get_definition_files() {
     }
     let module = here.read("defs/nas/darts.d.rhai");
     assert!(
-        module.contains("fn network(genotype: ?, options: ?) -> ?;"),
+        module.contains("fn network(genotype: ?, options: Map) -> ?;"),
         "{module}"
     );
     assert!(Path::new(&here.path("defs/__builtin__.d.rhai")).is_file());

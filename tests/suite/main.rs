@@ -10,6 +10,7 @@ mod downloads;
 mod errors;
 mod export;
 mod fleet;
+mod guide;
 mod harness;
 mod hostile;
 mod layers;

@@ -7,14 +7,14 @@ use nas_script::controller::{ControllerConfig, PoolConfig};
 use nas_script::data::{DataOptions, SyntheticOptions};
 use nas_script::evaluation::TrainingConfig;
 use nas_script::manager::{ManagerConfig, TableOptions};
-use nas_script::script::{Entry, Kind, Reference, vocabulary};
+use nas_script::script::{Entry, Kind, Reference};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::harness::{Place, repository};
 
-fn reference() -> Reference {
-    Reference::of(&vocabulary())
+fn reference() -> &'static Reference {
+    Reference::get()
 }
 
 /// The options that a documentation lists, ``- `name` (default): …``, with their defaults.
@@ -73,7 +73,7 @@ fn all_that_is_accepted_is_documented_and_nothing_else() {
         }
         seen += 1;
         let own = listed(&entry.doc);
-        let others = referred(&reference, &entry.doc);
+        let others = referred(reference, &entry.doc);
         let others = others
             .iter()
             .flat_map(|other| listed(&other.doc).into_keys());

@@ -7,13 +7,17 @@ mod definitions;
 mod library;
 mod markdown;
 mod native;
+mod terminal;
 mod types;
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::sync::OnceLock;
 
 pub use markdown::Section;
 use rhai::Engine;
+pub use terminal::listed;
+
+use super::vocabulary;
 
 /// Everything that scripts can call.
 pub struct Reference {
@@ -75,6 +79,12 @@ pub enum Kind {
 }
 
 impl Reference {
+    /// That of all that scripts can call. It is made when it is first asked for, in some 20 ms.
+    pub fn get() -> &'static Self {
+        static REFERENCE: OnceLock<Reference> = OnceLock::new();
+        REFERENCE.get_or_init(|| Self::of(&vocabulary()))
+    }
+
     /// Reads the metadata of `engine` and the comments of the standard library.
     pub fn of(engine: &Engine) -> Self {
         let mut entries = native::entries(engine);
@@ -104,9 +114,42 @@ impl Reference {
         }
     }
 
-    /// The known name that is nearest to `name`, if any is near enough to be a slip.
+    /// The known name that is nearest to `name`, if any is near enough to be a slip. Of `Type.name` and `module::name` it
+    /// is one that follows that type or module, where there is such a one.
     pub fn nearest(&self, name: &str) -> Option<&str> {
-        crate::error::nearest(name, self.all().map(|entry| entry.name.as_str()))
+        let names = |of: &dyn Fn(&Entry) -> bool, name: &str| {
+            let entries = self.all().filter(|entry| of(entry));
+            crate::error::nearest(name, entries.map(|entry| entry.name.as_str()))
+        };
+        let apart = name.rsplit_once("::").or_else(|| name.rsplit_once('.'));
+        let Some((before, last)) = apart else {
+            return names(&|_| true, name);
+        };
+        let follows = |entry: &Entry| {
+            let short = |path: &str| path.rsplit('/').next() == Some(before);
+            let module = entry.module.as_deref();
+            entry.receiver.as_deref() == Some(before)
+                || module.is_some_and(|path| path == before || short(path))
+        };
+        names(&follows, last).or_else(|| names(&|_| true, last))
+    }
+
+    /// What takes an option called `name`, each with what its own documentation says of it, if it does.
+    pub fn taking(&self, name: &str) -> Vec<(&Entry, Option<String>)> {
+        let taking = self
+            .all()
+            .filter(|entry| entry.options.iter().any(|option| option == name));
+        let item = format!("- `{name}`");
+        let of = |entry: &Entry| {
+            let mut lines = entry
+                .doc
+                .lines()
+                .skip_while(|line| !line.starts_with(&item));
+            let first = lines.next()?.to_string();
+            let rest = lines.take_while(|line| line.starts_with("  "));
+            Some(rest.fold(first, |text, line| format!("{text} {}", line.trim())))
+        };
+        taking.map(|entry| (entry, of(entry))).collect()
     }
 
     /// The names of the options that the call `name` takes, by any name that [`Reference::find`] knows. A name of several
@@ -205,32 +248,6 @@ impl Entry {
             }
         }
         examples
-    }
-}
-
-impl fmt::Display for Entry {
-    /// The entry as a terminal shows it: signatures, then the documentation, both indented.
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self.signatures.is_empty() {
-            true => writeln!(f, "{}", self.name)?,
-            false => self
-                .signatures
-                .iter()
-                .try_for_each(|s| writeln!(f, "{s}"))?,
-        }
-        let mut code = false;
-        for line in self.doc.lines() {
-            if line.trim_start().starts_with("```") {
-                code = !code;
-                continue;
-            }
-            match (line.is_empty(), code) {
-                (true, _) => writeln!(f)?,
-                (false, true) => writeln!(f, "        {line}")?,
-                (false, false) => writeln!(f, "    {line}")?,
-            }
-        }
-        Ok(())
     }
 }
 
