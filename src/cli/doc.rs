@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::report::progress::say;
-use crate::script::{Entry, Kind, Reference, listed};
+use crate::script::{Entry, Kind, Reference, listed, prose};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -31,8 +31,8 @@ fn entries(reference: &Reference, name: &str) -> Result<String> {
     if found.iter().any(|entry| !entry.doc.is_empty()) {
         found.retain(|entry| !entry.doc.is_empty());
     }
-    let options = options(reference, name);
-    if found.is_empty() && options.is_empty() {
+    let options = options(reference, name).or_else(|| group(reference, name));
+    if found.is_empty() && options.is_none() {
         let near: Vec<&str> = reference.nearest(name).into_iter().collect();
         return Err(match near.is_empty() {
             false => Error::unknown("name", name, near),
@@ -63,12 +63,35 @@ fn options(reference: &Reference, name: &str) -> Option<String> {
     }
     let shown = about.iter().map(|(text, takers)| {
         let takers = format!("option '{name}' of {}", takers.join(", "));
-        let what = text.split_once("`: ").or_else(|| text.split_once("` "));
-        let what = what.map_or(String::new(), |(_, what)| format!("    {what}\n"));
-        format!("{takers}\n{what}")
+        let what = text.trim_start_matches(&format!("- `{name}`"));
+        format!("{takers}\n{}", prose(what.trim_start_matches(':')))
     });
     (!about.is_empty()).then(|| shown.collect::<Vec<_>>().join("\n"))
 }
+
+/// What has no entry of its own: the language's types and words, and the folders of modules.
+fn group(reference: &Reference, name: &str) -> Option<String> {
+    let modules = format!("{}/", name.trim_end_matches('/'));
+    let modules = reference
+        .all()
+        .filter(|entry| entry.name.starts_with(&modules));
+    let modules: Vec<&Entry> = modules.filter(|entry| entry.kind == Kind::Module).collect();
+    let methods = reference.methods(name);
+    let members = if modules.is_empty() { methods } else { modules };
+    if !members.is_empty() && reference.find(name).is_empty() {
+        return Some(format!("{name}\n{}", listed(&members)));
+    }
+    WORDS.contains(&name).then(|| {
+        format!("{name}\n    A word of the language itself: https://rhai.rs/book/language/keywords.html\n")
+    })
+}
+
+/// The words of the language.
+const WORDS: &[&str] = &[
+    "as", "break", "catch", "const", "continue", "do", "else", "export", "false", "fn", "for",
+    "if", "import", "in", "let", "loop", "private", "return", "switch", "this", "throw", "true",
+    "try", "until", "while",
+];
 
 /// Everything by what it belongs to, a line each.
 fn contents(reference: &Reference) -> String {

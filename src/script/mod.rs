@@ -49,7 +49,7 @@ pub use modules::{Sources, library_digest};
 pub use outline::{Function, Header, Outline};
 pub use params::{Declared, Params, declared};
 pub use recipes::folder as recipes_folder;
-pub use reference::{Entry, Kind, Overload, Reference, Section, listed};
+pub use reference::{Entry, Kind, Overload, Reference, Section, listed, prose};
 pub use rescore::Rescorer;
 
 use std::cell::Cell;

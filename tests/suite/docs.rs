@@ -207,6 +207,18 @@ fn a_name_is_explained_in_the_terminal() {
         "{}",
         of_space.stderr
     );
+    // What has no entry of its own: a type of the language, its words, a folder of modules.
+    for (name, part) in [
+        ("string", "\n  split "),
+        ("for", "rhai.rs/book"),
+        ("nas", "\n  nas/darts "),
+    ] {
+        let shown = here.run(&["doc", name]);
+        assert!(shown.succeeded().contains(part), "{}", shown.stdout);
+    }
+    for name in ["conv2d(16, 3)", "StateSpace::add_state", "networkmanager"] {
+        here.run(&["doc", name]).succeeded();
+    }
     let far = here.run(&["doc", "xyzzyxyzzy"]);
     assert_eq!(far.code, Some(2));
     assert!(far.stderr.contains("`nas-script doc`"), "{}", far.stderr);

@@ -120,7 +120,10 @@ const COMING: &[&str] = &["check", "recipe", "test"];
 
 /// Whether a block waits for a subcommand.
 fn waits(block: &Block, help: &str) -> bool {
-    let has = |command: &&str| help.lines().any(|line| line.starts_with(&format!("  {command} ")));
+    let has = |command: &&str| {
+        help.lines()
+            .any(|line| line.starts_with(&format!("  {command} ")))
+    };
     let mut missing = COMING.iter().filter(|command| !has(command));
     missing.any(|command| block.text.contains(&format!("nas-script {command} ")))
 }
@@ -205,6 +208,56 @@ fn the_guide_holds() {
 #[test]
 fn the_readme_holds() {
     holds("README.md");
+}
+
+/// The addresses that GitHub gives the headings of a page.
+fn headings(text: &str) -> Vec<String> {
+    let heading = text.lines().filter(|line| line.starts_with('#'));
+    let address = |line: &str| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = title
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    heading.map(address).collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let help = Place::new().run(&["--help"]).stdout;
+    let mut seen = 0;
+    for page in [
+        "README.md",
+        "docs/guide.md",
+        "docs/studies.md",
+        "docs/data.md",
+    ] {
+        let text = fs::read_to_string(repository(page)).unwrap();
+        let targets = text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://")) {
+            let (file, address) = target.split_once('#').unwrap_or((target, ""));
+            let beside = repository(page).parent().unwrap().join(file);
+            let path = if file.is_empty() {
+                repository(page)
+            } else {
+                beside
+            };
+            // The page of a subcommand comes with it.
+            if file == "recipes.md" && !help.contains("  recipe ") {
+                continue;
+            }
+            let there = fs::read_to_string(&path);
+            let there = there.unwrap_or_else(|_| panic!("{page}: no file for {target}"));
+            let known = address.is_empty() || headings(&there).iter().any(|h| h == address);
+            assert!(known, "{page}: no heading for {target}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 40, "only {seen} links");
 }
 
 #[test]

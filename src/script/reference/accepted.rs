@@ -28,6 +28,9 @@ pub(in crate::script) enum Names {
 /// A function that calls itself for its defaults, through others, is followed so far.
 const DEPTH: usize = 8;
 
+/// The name of the parameter whose options are handed on.
+const OPTIONS: &str = "options";
+
 /// Methods that only look at options.
 const READING: &[&str] = &["contains", "get", "is_empty", "keys", "len", "values"];
 
@@ -65,7 +68,9 @@ pub(in crate::script) fn accepted(ast: &AST, name: &str, params: &[&str]) -> Opt
             }
         } else if !call.is_operator_call() {
             let target = target(call, &imports);
+            // What else is handed on stands in the same places as options do in other calls.
             let given = call.args.iter().filter_map(given);
+            let given = given.filter(|at| params[*at] == OPTIONS);
             handed.extend(given.filter_map(|at| Some((at, target.clone()?))));
         }
         true

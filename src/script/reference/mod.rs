@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 
 pub use markdown::Section;
 use rhai::Engine;
-pub use terminal::listed;
+pub use terminal::{listed, prose};
 
 use super::vocabulary;
 
@@ -99,10 +99,11 @@ impl Reference {
         self.entries.iter()
     }
 
-    /// The entries that `name` may mean: a plain name, `Type.name`, `module::name` or a module's path. Upper and lower
-    /// case count only where both exist.
+    /// The entries that `name` may mean: a plain name, `Type.name`, `module::name` or a module's path, also as a call.
+    /// Upper and lower case count only where both exist.
     pub fn find(&self, name: &str) -> Vec<&Entry> {
-        let name = name.trim().trim_end_matches("()");
+        let name = name.trim();
+        let name = name.split_once('(').map_or(name, |(called, _)| called);
         let that = |matches: &dyn Fn(&str) -> bool| -> Vec<&Entry> {
             let named = |entry: &&Entry| entry.names().iter().any(|name| matches(name));
             self.all().filter(named).collect()
@@ -211,7 +212,11 @@ impl Entry {
         match (&self.module, self.kind) {
             (_, Kind::Module) => names.push(short(&self.name)),
             (Some(module), _) => names.push(format!("{}::{}", short(module), self.name)),
-            _ => {}
+            (None, _) => names.extend(
+                self.receiver
+                    .iter()
+                    .map(|of| format!("{of}::{}", self.name)),
+            ),
         }
         names
     }

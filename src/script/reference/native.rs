@@ -23,6 +23,11 @@ type Key = (bool, Kind, Option<String>, String);
 /// The rest of the names that values are shown under: `to_string` stands for them all.
 const SHOWN: &[&str] = &["print", "debug", "to_debug"];
 
+/// Types of numbers that no script has.
+const SIZED: &[&str] = &[
+    "i8", "i16", "i32", "i128", "u8", "u16", "u32", "u64", "u128", "f32", "usize", "isize",
+];
+
 pub(super) fn entries(engine: &Engine) -> Vec<Entry> {
     let types = Types::of(engine);
     let host = functions(engine, false);
@@ -119,6 +124,9 @@ fn functions(engine: &Engine, standard: bool) -> Vec<Native> {
         })
     };
     let mut functions = engine.collect_fn_metadata(None, public, standard);
+    // A script has no numbers of other sizes, which the language has functions for all the same.
+    let sized = |(_, of): &(String, String)| SIZED.contains(&of.trim_start_matches("&mut "));
+    functions.retain(|f: &Native| !f.params.iter().any(sized));
     functions.sort_by_cached_key(|f| (f.params.len(), f.clone()));
     functions
 }

@@ -34,7 +34,7 @@ pub fn listed(entries: &[&Entry]) -> String {
 }
 
 /// A documentation: paragraphs and list items in lines of one width, examples as they are.
-pub(super) fn prose(doc: &str) -> String {
+pub fn prose(doc: &str) -> String {
     let mut text = String::new();
     let mut part = String::new();
     let mut code = false;
@@ -62,7 +62,7 @@ pub(super) fn prose(doc: &str) -> String {
             "" if text.is_empty() || text.ends_with("\n\n") => {}
             "" => text.push('\n'),
             fence if fence.starts_with("```") => code = !code,
-            line if line.starts_with("# ") => {}
+            "# Example" | "# Examples" => {}
             line => {
                 let apart = if part.is_empty() { "" } else { " " };
                 let _ = write!(part, "{apart}{line}");
