@@ -66,6 +66,7 @@ impl Place {
             .env_remove("NAS_SCRIPT_DATA")
             .env_remove("NAS_SCRIPT_LOG")
             .env_remove("NAS_SCRIPT_MEMORY")
+            .env_remove("NAS_SCRIPT_RECIPES")
             .env_remove("NAS_SCRIPT_STORE")
             .env_remove("NAS_SCRIPT_WORKERS")
             .stdin(Stdio::null())

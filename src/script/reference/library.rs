@@ -3,11 +3,11 @@
 use rhai::{Engine, FnAccess, ScriptFnMetadata};
 
 use super::{Entry, Kind, Overload, comment};
-use crate::script::{modules, parser};
+use crate::script::{finder, parser};
 
 pub(super) fn entries() -> Vec<Entry> {
     let parser = parser();
-    modules::library()
+    finder::library()
         .flat_map(|(path, text)| module(&parser, &path, text))
         .collect()
 }
