@@ -80,6 +80,14 @@ impl Outline {
         Ok(outline)
     }
 
+    /// What it says that it is: the first paragraph of its documentation, up to the first field.
+    pub fn title(&self) -> String {
+        let field = |line: &str| FIELDS.iter().any(|name| has_field(line, name));
+        let lines = self.doc.lines();
+        let lines = lines.take_while(|line| !line.trim().is_empty() && !field(line));
+        lines.map(str::trim).collect::<Vec<_>>().join(" ")
+    }
+
     fn of_script(sources: &Sources, path: &Path, text: &str) -> Result<Self, Diagnostic> {
         let ast = compile(&parser(), sources, path, text)?;
         let mut functions: Vec<_> = ast.shared_lib().iter_script_fn_info().collect();
@@ -158,7 +166,7 @@ fn called(ast: &AST) -> Vec<(String, Option<String>)> {
     called
 }
 
-/// What a recipe says of itself at the top of its file: the title in the first line, then fields such as
+/// What a recipe says of itself at the top of its file: the title as the first paragraph, then fields such as
 /// `Author: …`, which go on in indented lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -185,7 +193,7 @@ impl Header {
             let expected = format!("{what}, as a line `//! {line}` at the top of the file");
             Error::invalid(format!("recipe {name}"), expected, "none")
         };
-        let title = doc.lines().next().map(str::trim).filter(|t| !t.is_empty());
+        let title = Some(outline.title()).filter(|title| !title.is_empty());
         let title = title.ok_or_else(|| missing("a title", "What it does."))?;
         let field = |names: &[&str], example: &str| {
             let found = names.iter().find_map(|name| field(doc, name));
@@ -193,7 +201,7 @@ impl Header {
             found.ok_or_else(|| missing(&format!("the field {}", names[0]), &line))
         };
         let header = Self {
-            title: title.to_string(),
+            title,
             author: field(&["Author", "Authors"], "Jane Doe")?,
             licence: field(&["Licence", "License"], "MIT")?,
             parameters: field(&["Parameters"], "none")?,
@@ -207,12 +215,30 @@ impl Header {
     }
 }
 
+/// How fields may be called.
+pub(super) const FIELDS: [&str; 6] = [
+    "Author",
+    "Authors",
+    "Licence",
+    "License",
+    "Parameters",
+    "Needs",
+];
+
+fn has_field(line: &str, name: &str) -> bool {
+    line.strip_prefix(name)
+        .is_some_and(|rest| rest.starts_with(':'))
+}
+
 /// The value of the field `name`, with the indented lines after it.
 fn field(doc: &str, name: &str) -> Option<String> {
     let mut lines = doc.lines();
-    let first = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let first = lines.find(|line| has_field(line, name))?;
     let more = lines.take_while(|line| line.starts_with(' '));
-    let value: Vec<&str> = std::iter::once(first).chain(more).map(str::trim).collect();
+    let value: Vec<&str> = std::iter::once(&first[name.len() + 1..])
+        .chain(more)
+        .map(str::trim)
+        .collect();
     let value = value.join(" ").trim().to_string();
     (!value.is_empty()).then_some(value)
 }

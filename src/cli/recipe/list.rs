@@ -60,7 +60,7 @@ fn own(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The first line of what the recipe says, without its own name; why it cannot be told, if that is so.
+/// What the recipe says that it is, without its own name; why that cannot be told, if it cannot.
 fn title(name: &str, folder: &Folder) -> String {
     let found = match Found::of(name, folder) {
         Ok(found) => found,
@@ -68,7 +68,7 @@ fn title(name: &str, folder: &Folder) -> String {
     };
     match Outline::of(&Sources::default(), &found.path, &found.text) {
         Ok(outline) => {
-            let title = plain(outline.doc.lines().next().unwrap_or_default());
+            let title = plain(&outline.title());
             let bare = title
                 .strip_prefix(name)
                 .and_then(|title| title.strip_prefix(':'));
