@@ -40,17 +40,19 @@ pub(super) struct Scratch {
     workers: usize,
     data_dir: Option<PathBuf>,
     interrupted: Arc<AtomicBool>,
+    quiet: bool,
 }
 
 impl ScratchArgs {
-    /// Opens the device: the one that was named, else `otherwise`.
-    pub fn open(&self, otherwise: Selector) -> Result<Scratch> {
+    /// Opens the device: the one that was named, else `otherwise`. A quiet run shows no progress.
+    pub fn open(&self, otherwise: Selector, quiet: bool) -> Result<Scratch> {
         let compute = device::open(self.device.unwrap_or(otherwise))?;
         Ok(Scratch {
             workers: self.workers.number(compute.selector == Selector::Cpu),
             sandbox: self.sandbox.open()?,
             data_dir: self.data_dir.clone(),
             interrupted: interrupt_flag(),
+            quiet,
             compute,
         })
     }
@@ -68,7 +70,7 @@ impl Scratch {
         let left = tempfile::tempdir();
         let left = left.map_err(Error::io("create a folder in", std::env::temp_dir()))?;
         let run = RunFolder::at(left.path())?;
-        let progress = progress(true);
+        let progress = progress(self.quiet);
         let host = Host::new(Session {
             executor: Arc::new(in_process(
                 &self.compute,

@@ -34,7 +34,7 @@ struct Tally {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), Ending> {
-    let scratch = arguments.scratch.open(Selector::Auto)?;
+    let scratch = arguments.scratch.open(Selector::Auto, true)?;
     let mut tally = Tally::default();
     for path in &arguments.files {
         tests(path, arguments, &scratch, &mut tally)?;

@@ -16,11 +16,14 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::Lock;
+use super::text::plain;
 use crate::error::{Error, Result};
 use crate::evaluation::Digest;
 
-/// The line that ends the script.
-const MARK: &str = "//% nas-script pack 1";
+/// What opens the line that ends the script; the version of the format follows.
+const MARK: &str = "//% nas-script pack ";
+/// The version that is written and read.
+const VERSION: &str = "1";
 /// What opens a line of the lock, and the heading of a module.
 const NOTE: &str = "//%";
 /// What opens a line of a module.
@@ -78,6 +81,19 @@ impl Bundled {
 }
 
 impl Pack {
+    /// Packs the script `text` of the recipe `name` with its modules, without a claim, by a program whose standard
+    /// library has the SHA-256 `stdlib`.
+    pub fn new(name: &str, mut text: String, modules: Vec<Bundled>, stdlib: Digest) -> Self {
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        Self {
+            lock: Lock::new(name, Digest::of_bytes(text.as_bytes()), stdlib),
+            text,
+            modules,
+        }
+    }
+
     /// Whether a script has no line that only packs have.
     pub fn is_plain(text: &str) -> bool {
         !text.lines().any(|line| line.starts_with(NOTE))
@@ -94,9 +110,15 @@ impl Pack {
             expected: expected.into(),
             found: found.into(),
         };
-        let Some((script, packed)) = split(text) else {
+        let Some((script, version, packed)) = split(text) else {
             return Ok(None);
         };
+        if version != VERSION {
+            return Err(corrupt(
+                &format!("a pack of version {VERSION}"),
+                &format!("{:?}", plain(version)),
+            ));
+        }
         let mut lines = packed.lines().peekable();
         let mut json = String::new();
         while let Some(line) = lines.next_if(|line| !is_heading(line)) {
@@ -106,7 +128,8 @@ impl Pack {
             json.push_str(line);
             json.push('\n');
         }
-        let lock = serde_json::from_str(&json).map_err(|e| corrupt("a lock", &e.to_string()))?;
+        let lock =
+            serde_json::from_str(&json).map_err(|e| corrupt("a lock", &plain(&e.to_string())))?;
         let mut modules = Vec::new();
         while let Some(heading) = lines.next() {
             let named = module_of(heading).ok_or_else(|| corrupt("a module", "other text"))?;
@@ -157,7 +180,7 @@ impl Pack {
 
     /// The pack as one text.
     pub fn write(&self) -> String {
-        let mut text = format!("{}{MARK}\n", self.text);
+        let mut text = format!("{}{MARK}{VERSION}\n", self.text);
         let json = serde_json::to_string_pretty(&self.lock).unwrap_or_default();
         let mut line = |opening: &str, rest: &str| {
             let _ = writeln!(text, "{opening}{rest}");
@@ -176,17 +199,15 @@ impl Pack {
     }
 }
 
-/// The script and what stands below the mark.
-fn split(text: &str) -> Option<(&str, &str)> {
+/// The script, the version of the pack and what stands below the mark.
+fn split(text: &str) -> Option<(&str, &str, &str)> {
     let at = match text.starts_with(MARK) {
         true => 0,
         false => text.find(&format!("\n{MARK}"))? + 1,
     };
     let (script, rest) = text.split_at(at);
-    Some((
-        script,
-        rest.split_once('\n').map_or("", |(_, packed)| packed),
-    ))
+    let (mark, packed) = rest.split_once('\n').unwrap_or((rest, ""));
+    Some((script, mark.strip_prefix(MARK)?, packed))
 }
 
 fn is_heading(line: &str) -> bool {
@@ -202,22 +223,17 @@ fn module_of(heading: &str) -> Option<(&str, Digest)> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn pack() -> Pack {
-        let text = "import \"lib/a@0\" as a;\nfn f() { a::g() }\n".to_string();
-        Pack {
-            lock: Lock::new(
-                "mine",
-                Digest::of_bytes(text.as_bytes()),
-                Digest::of_bytes(b"stdlib"),
-            ),
-            text,
-            modules: vec![
-                Bundled::new("lib/b", "fn h() {\n    1\n}".into()),
-                Bundled::new("lib/a", "fn g() { 1 }\n\n".into()),
-            ],
-        }
+        let text = "import \"lib/a@0\" as a;\nfn f() { a::g() }".to_string();
+        let modules = vec![
+            Bundled::new("lib/b", "fn h() {\n    1\n}".into()),
+            Bundled::new("lib/a", "fn g() { 1 }\n\n".into()),
+        ];
+        Pack::new("mine", text, modules, Digest::of_bytes(b"stdlib"))
     }
 
     fn read(text: &str) -> Result<Option<Pack>> {
@@ -242,6 +258,7 @@ mod tests {
             ("//|}", "}"),
             ("\"nas_script\"", "\"nas-script\""),
             ("//% module lib/b", "//% lib/b"),
+            ("pack 1", "pack 2"),
             ("//%   \"script\"", "\"script\""),
         ] {
             let changed = written.replacen(what, other, 1);
@@ -262,6 +279,21 @@ mod tests {
         assert!(error.contains("it was changed"), "{error}");
         let cut = &written[..written.len() / 2];
         assert!(read(cut).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_comes_back_as_it_was(script in "[ -~\n]{0,80}", module in "(\\PC|[\n\t]){0,80}") {
+            prop_assume!(Pack::is_plain(&script));
+            let modules = vec![Bundled::new("lib/a", module)];
+            let pack = Pack::new("mine", script, modules, Digest::of_bytes(b"stdlib"));
+            prop_assert_eq!(read(&pack.write()).unwrap(), Some(pack));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(packed in "(//% |//\\||module |[a-z{}\": \n]){0,80}") {
+            let _ = read(&format!("fn f() {{}}\n{MARK}{VERSION}\n{packed}"));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt};
 
 use super::modules::refused;
 use super::{Diagnostic, Finder, compile, parser};
-use crate::recipe::Bundled;
+use crate::recipe::{Bundled, sound};
 
 /// What `ast` imports, in the order of the text, and where the path stands; `None` for a path that only a run can tell.
 pub(super) fn imports(ast: &AST) -> Vec<(Option<String>, Position)> {
@@ -100,10 +100,15 @@ impl Bundler {
         if let Some((_, module)) = self.modules.iter().find(|(path, _)| path == import) {
             return Ok(module.pinned());
         }
+        if import.contains(char::is_control) {
+            return Err(Missing::Reason("no path has control characters".into()));
+        }
         if self.open.iter().any(|path| path == import) {
             return Err(Missing::Reason("it imports itself".into()));
         }
         let (name, text) = self.finder.text(import).map_err(Missing::Reason)?;
+        let text = sound(&name, text.into_bytes());
+        let text = text.map_err(|error| Missing::Reason(error.to_string()))?;
         self.open.push(import.into());
         let text = self.pinned(Path::new(&name), &text);
         self.open.pop();

@@ -8,7 +8,6 @@ use include_dir::{Dir, include_dir};
 
 use super::limits::within;
 use super::{Sources, places};
-use crate::error::{Error, Result};
 use crate::evaluation::Digest;
 use crate::recipe::{Bundled, MOST, Shelf};
 
@@ -110,9 +109,12 @@ impl Finder {
                 return Ok((path.into(), text));
             }
         }
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
         match files.first() {
-            Some(file) => Err(Error::io("find", file)(missing).to_string()),
+            // In the system's own words.
+            Some(file) => match std::fs::metadata(file) {
+                Err(error) => Err(format!("{}: {error}", file.display())),
+                Ok(_) => Err(format!("{}: it came too late", file.display())),
+            },
             None => {
                 Err("it is neither packed nor added; pack the recipe with what it imports".into())
             }

@@ -185,7 +185,7 @@ impl Resolver {
 
 /// The error of an import that is not to be had.
 pub(super) fn refused(path: &str, reason: &str, position: Position) -> Box<EvalAltResult> {
-    let found = format!("'{path}': {reason}");
+    let found = format!("'{}': {reason}", path.escape_debug());
     let mut error = raise(Error::invalid("import", "a module", found));
     error.set_position(position);
     error

@@ -1,10 +1,9 @@
 //! Recipes as files that people share: written, tested, packed, verified, added from files, servers and repositories.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use expectrl::process::unix::WaitStatus;
@@ -13,7 +12,7 @@ use expectrl::{Eof, Expect, Regex};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Place, Ran, repository};
+use crate::harness::{Place, Ran, repository, serve};
 
 /// A recipe that imports a file beside it.
 const RECIPE: &str = r#"//! An even part of a space.
@@ -103,20 +102,6 @@ fn tree(folder: &Path) -> Vec<String> {
     }
     all.sort();
     all
-}
-
-/// Serves `answer`, a whole HTTP answer, at a loopback address to one who asks; returns the address of `name`.
-fn serve(name: &str, answer: String) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let request = BufReader::new(stream.try_clone().unwrap()).lines();
-        request.map_while(Result::ok).find(String::is_empty);
-        // Who has seen enough hangs up.
-        let _ = stream.write_all(answer.as_bytes());
-    });
-    format!("http://{address}/{name}")
 }
 
 fn ok(body: &str) -> String {
@@ -594,7 +579,10 @@ fn nothing_is_run_or_kept_without_consent() {
         let mut command = place.command(&["recipe", "add", "mine.rhai"]);
         command
             .env("NAS_SCRIPT_RECIPES", shelf(&place))
-            .env("TERM", "xterm");
+            .env("TERM", "xterm")
+            .stdin(Stdio::inherit())
+            .stdout(Stdio::inherit())
+            .stderr(Stdio::inherit());
         let mut terminal = OsSession::spawn(command).unwrap();
         terminal.set_expect_timeout(Some(Duration::from_secs(60)));
         terminal
@@ -847,8 +835,6 @@ fn a_recipe_comes_from_a_git_repository_without_anything_of_it_being_run() {
         "the commit: {from}"
     );
     assert!(!place.path("hooked").exists());
-    let ran = script(&place, "import \"even\" as even; print(even::data);");
-    assert_eq!(ran.code, Some(1), "functions are not values of a module");
     let ran = script(&place, "import \"even\" as even; print(1);");
     assert!(ran.succeeded().starts_with("1\n"));
 

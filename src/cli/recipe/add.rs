@@ -8,7 +8,7 @@ use super::{Folder, failed};
 use crate::cli::{Ending, FAILED};
 use crate::error::{Error, Result};
 use crate::evaluation::Digest;
-use crate::recipe::{self, Added, Fetched, Lock, Origin, Pack, Shelf};
+use crate::recipe::{self, Added, Fetched, Origin, Pack, Shelf};
 use crate::report::progress::{say, warn};
 use crate::script::{self, Bundler, Finder, Limits, Sources};
 
@@ -90,14 +90,7 @@ fn whole(fetched: &Fetched, name: &str, folder: &std::path::Path) -> Result<Stri
     if packed.is_some() || modules.is_empty() {
         return Ok(fetched.text.clone());
     }
-    let script = Digest::of_bytes(text.as_bytes());
-    let lock = Lock::new(name, script, script::library_digest());
-    let whole = Pack {
-        text,
-        lock,
-        modules,
-    };
-    Ok(whole.write())
+    Ok(Pack::new(name, text, modules, script::library_digest()).write())
 }
 
 /// Whether the user wants the recipe.

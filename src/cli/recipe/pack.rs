@@ -1,5 +1,6 @@
 //! `nas-script recipe pack FILE`: one file with all imports, a lock, and what a run of it comes to.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::cli::store::{StoreArgs, find};
 use crate::device::Selector;
 use crate::error::{Error, Result};
 use crate::evaluation::{Digest, KERNEL_VERSION};
-use crate::recipe::{self, Claim, Lock, Pack, With};
+use crate::recipe::{self, Claim, Pack, With};
 use crate::report::progress::{say, warn};
 use crate::script::{self, Bundler, Finder, Header, Outline, Params, Sources};
 use crate::seed::Seed;
@@ -70,7 +71,9 @@ pub(super) fn pack(arguments: &Arguments) -> Result<(), Ending> {
     Header::read(&outline, &path.display().to_string())?;
     let params = Params::parse(&arguments.param)?;
     params.check(&outline.params)?;
-    let scratch = arguments.scratch.open(Selector::Auto)?;
+    let scratch = arguments
+        .scratch
+        .open(Selector::Auto, !std::io::stderr().is_terminal())?;
     let finder = Finder {
         folder: Some(beside(path)),
         recipes: scratch.sandbox.recipes.clone(),
@@ -79,16 +82,7 @@ pub(super) fn pack(arguments: &Arguments) -> Result<(), Ending> {
     };
     let bundled = Bundler::new(finder).bundle(path, &text);
     let (text, modules) = bundled.map_err(|d| failed(d, &sources))?;
-    let lock = Lock::new(
-        &name,
-        Digest::of_bytes(text.as_bytes()),
-        script::library_digest(),
-    );
-    let mut pack = Pack {
-        text,
-        lock,
-        modules,
-    };
+    let mut pack = Pack::new(&name, text, modules, script::library_digest());
     pack.lock.claim = match &arguments.claim {
         _ if arguments.no_claim => None,
         Some(claimed) => Some(recorded(claimed, arguments, &outline, kind(&scratch))?),

@@ -1,5 +1,6 @@
 //! `nas-script recipe verify FILE`: run a packed recipe again, and compare with what it claims.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use super::pack::{check_tolerance, kind, run};
@@ -40,8 +41,10 @@ pub(super) fn verify(arguments: &Arguments) -> Result<(), Ending> {
         text: text.clone(),
         from: what,
     })?;
-    let device: Selector = claim.device.parse()?;
-    let scratch = arguments.scratch.open(device)?;
+    let device: Selector = plain(&claim.device).parse()?;
+    let scratch = arguments
+        .scratch
+        .open(device, !std::io::stderr().is_terminal())?;
     say(&plain(&subject.header.title));
 
     let with = With {
