@@ -242,10 +242,12 @@ impl Git<'_> {
             return Ok(output.stdout);
         }
         let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().rev().find(|line| !line.trim().is_empty());
+        // What follows the first complaint is advice.
+        let complaint = said.lines().find(|line| line.starts_with("fatal:"));
+        let last = || said.lines().rev().find(|line| !line.trim().is_empty());
         Err(failed(format!(
             "git: {}",
-            plain(last.unwrap_or("no reason given"))
+            plain(complaint.or_else(last).unwrap_or("no reason given"))
         )))
     }
 }

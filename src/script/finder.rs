@@ -109,16 +109,15 @@ impl Finder {
                 return Ok((path.into(), text));
             }
         }
-        match files.first() {
-            // In the system's own words.
-            Some(file) => match std::fs::metadata(file) {
-                Err(error) => Err(format!("{}: {error}", file.display())),
-                Ok(_) => Err(format!("{}: it came too late", file.display())),
-            },
-            None => {
-                Err("it is neither packed nor added; pack the recipe with what it imports".into())
-            }
-        }
+        // In the system's own words.
+        let missing = |file: &PathBuf| match std::fs::metadata(file) {
+            Err(error) => format!("{}: {error}", file.display()),
+            Ok(_) => format!("{}: it came too late", file.display()),
+        };
+        Err(match (&self.folder, files.first()) {
+            (Some(_), Some(file)) => missing(file),
+            _ => "it is neither packed nor added; pack the recipe with what it imports".into(),
+        })
     }
 
     fn shelves(&self) -> impl Iterator<Item = Shelf> {

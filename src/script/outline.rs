@@ -58,12 +58,14 @@ impl Outline {
     pub fn of(sources: &Sources, path: &Path, text: &str) -> Result<Self, Diagnostic> {
         let name = path.display().to_string();
         let pack = Pack::of(path, text).map_err(|error| Diagnostic::new(&raise(error), &name))?;
+        let host = host();
         let Some(pack) = pack else {
-            return Self::of_script(sources, path, text);
+            return Self::of_script(sources, path, text, &host);
         };
-        let mut outline = Self::of_script(sources, path, &pack.text)?;
+        let mut outline = Self::of_script(sources, path, &pack.text, &host)?;
         for module in &pack.modules {
-            let within = Self::of_script(sources, Path::new(&module.pinned()), &module.text)?;
+            let path = module.pinned();
+            let within = Self::of_script(sources, Path::new(&path), &module.text, &host)?;
             outline.imports.extend(within.imports);
             outline.calls.extend(within.calls);
             outline.data.extend(within.data);
@@ -88,7 +90,12 @@ impl Outline {
         lines.map(str::trim).collect::<Vec<_>>().join(" ")
     }
 
-    fn of_script(sources: &Sources, path: &Path, text: &str) -> Result<Self, Diagnostic> {
+    fn of_script(
+        sources: &Sources,
+        path: &Path,
+        text: &str,
+        host: &BTreeSet<String>,
+    ) -> Result<Self, Diagnostic> {
         let ast = compile(&parser(), sources, path, text)?;
         let mut functions: Vec<_> = ast.shared_lib().iter_script_fn_info().collect();
         functions.sort_by_key(|(.., f)| {
@@ -113,13 +120,6 @@ impl Outline {
         functions.sort_by(|a, b| (&a.name, a.params.len()).cmp(&(&b.name, b.params.len())));
         let called = called(&ast);
         let own: BTreeSet<&str> = ast.iter_functions().map(|f| f.name).collect();
-        let reference = Reference::of(&vocabulary());
-        let host = reference.all().filter(|entry| {
-            let plain = entry.kind == Kind::Function && entry.module.is_none() && !entry.builtin;
-            // A function of the script's own hides the host's.
-            plain && !own.contains(entry.name.as_str())
-        });
-        let host: BTreeSet<&str> = host.map(|entry| entry.name.as_str()).collect();
         let names = called.iter().map(|(name, _)| name.as_str());
         let those = |wanted: &dyn Fn(&str) -> bool| {
             let names = names.clone().filter(|name| wanted(name));
@@ -134,12 +134,22 @@ impl Outline {
             imports: imports(&ast).into_iter().map(|(path, _)| path).collect(),
             packed: Vec::new(),
             params: declared(&ast),
-            calls: those(&|name| host.contains(name)),
+            // A function of the script's own hides the host's.
+            calls: those(&|name| host.contains(name) && !own.contains(name)),
             files: those(&|name| FILES.contains(&name)),
             data: data.filter_map(|(_, first)| first.clone()).collect(),
             functions,
         })
     }
+}
+
+/// The functions that the host offers.
+fn host() -> BTreeSet<String> {
+    let reference = Reference::of(&vocabulary());
+    let plain = reference
+        .all()
+        .filter(|entry| entry.kind == Kind::Function && entry.module.is_none() && !entry.builtin);
+    plain.map(|entry| entry.name.clone()).collect()
 }
 
 /// How the names of tests begin.

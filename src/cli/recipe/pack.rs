@@ -105,11 +105,15 @@ pub(super) fn pack(arguments: &Arguments) -> Result<(), Ending> {
     Ok(())
 }
 
-/// Checks a tolerance that was given.
+/// Checks a tolerance: one that lets anything pass is none.
 pub(super) fn check_tolerance(tolerance: f64) -> Result<()> {
-    match tolerance.is_finite() && tolerance >= 0.0 {
+    match (0.0..=1.0).contains(&tolerance) {
         true => Ok(()),
-        false => Err(Error::invalid("--tolerance", "a number from 0", tolerance)),
+        false => Err(Error::invalid(
+            "tolerance",
+            "a number from 0 to 1",
+            tolerance,
+        )),
     }
 }
 

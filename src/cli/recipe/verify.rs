@@ -26,7 +26,6 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) fn verify(arguments: &Arguments) -> Result<(), Ending> {
     let path = &arguments.file;
-    arguments.tolerance.map(check_tolerance).transpose()?;
     let text = recipe::read(path)?;
     let what = path.display().to_string();
     let Some(pack) = Pack::of(path, &text)? else {
@@ -36,6 +35,8 @@ pub(super) fn verify(arguments: &Arguments) -> Result<(), Ending> {
     let Some(claim) = &pack.lock.claim else {
         return Err(Error::invalid(what, "a pack with a claim", "none").into());
     };
+    let tolerance = arguments.tolerance.unwrap_or(claim.tolerance);
+    check_tolerance(tolerance)?;
     let subject = Subject::of(&Found {
         path: path.clone(),
         text: text.clone(),
@@ -51,7 +52,7 @@ pub(super) fn verify(arguments: &Arguments) -> Result<(), Ending> {
         device: kind(&scratch),
         seed: claim.seed,
         params: claim.params.clone(),
-        tolerance: arguments.tolerance.unwrap_or(claim.tolerance),
+        tolerance,
     };
     let found = run(&scratch, path, &text, &with, claim.value.is_some())?;
     let mut differences = pack.lock.differences(script::library_digest());
