@@ -17,6 +17,7 @@ pub mod evaluation;
 pub mod fleet;
 pub mod manager;
 pub mod network;
+pub mod recipe;
 pub mod repl;
 pub mod report;
 pub mod script;

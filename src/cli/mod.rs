@@ -7,13 +7,16 @@ mod doc;
 mod executor;
 mod export;
 mod params;
+mod recipe;
 mod repl;
 mod replay;
 mod run;
 mod sandbox;
+mod scratch;
 mod session;
 mod store;
 mod studies;
+mod test;
 mod worker;
 
 use std::path::PathBuf;
@@ -56,6 +59,11 @@ enum Command {
         /// The folder for them.
         folder: PathBuf,
     },
+    /// Run the functions `test_…` of scripts and recipes.
+    Test(test::Arguments),
+    /// Write, share, add and verify recipes.
+    #[command(subcommand)]
+    Recipe(recipe::Command),
     /// List the devices that this build can use here.
     Devices,
     /// Find and fetch data sets.
@@ -139,6 +147,8 @@ enum Ending {
     Refused(Error),
     /// A script failed or was stopped.
     Script(Box<Diagnostic>, Sources),
+    /// All is said; the exit code.
+    Told(u8),
 }
 
 impl From<Error> for Ending {
@@ -197,6 +207,7 @@ fn program(cli: Cli) -> ExitCode {
                 _ => USAGE,
             })
         }
+        Err(Ending::Told(code)) => ExitCode::from(code),
         Err(Ending::Script(diagnostic, _)) if diagnostic.interrupted => ExitCode::from(INTERRUPTED),
         Err(Ending::Script(diagnostic, sources)) => {
             eprint!("{}", diagnostic.render(&sources, colour()));
@@ -210,6 +221,8 @@ fn dispatch(cli: Cli) -> Result<(), Ending> {
         (Some(Command::Params { script }), _) => params::list(&script),
         (Some(Command::Doc(arguments)), _) => Ok(doc::show(&arguments)?),
         (Some(Command::Defs { folder }), _) => Ok(defs::write(&folder)?),
+        (Some(Command::Test(arguments)), _) => test::run(&arguments),
+        (Some(Command::Recipe(command)), _) => recipe::run(command),
         (Some(Command::Devices), _) => {
             devices::list();
             Ok(())

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
-use crate::script::{Limits, Sandbox, recipes_folder};
+use crate::recipe;
+use crate::script::{Limits, Sandbox};
 
 /// What bounds the script.
 #[derive(Clone, Default, clap::Args)]
@@ -24,7 +25,7 @@ impl SandboxArgs {
         if let Some(missing) = self.recipes.iter().find(|folder| !folder.is_dir()) {
             return Err(Error::invalid("--recipes", "a folder", missing.display()));
         }
-        let own = recipes_folder(None).filter(|folder| folder.is_dir());
+        let own = recipe::folder(None).filter(|folder| folder.is_dir());
         Ok(Sandbox {
             limits: limits.unwrap_or_default(),
             recipes: self.recipes.iter().cloned().chain(own).collect(),

@@ -8,10 +8,13 @@ mod actions;
 mod asserts;
 mod attributes;
 mod basics;
+mod bundle;
 mod controller;
 mod data;
 mod diagnostic;
+mod entry;
 mod export;
+mod finder;
 mod host;
 mod keeping;
 mod keys;
@@ -29,7 +32,6 @@ mod pareto;
 mod parzen;
 mod places;
 mod pool;
-mod recipes;
 mod reference;
 mod replicas;
 mod rescore;
@@ -41,14 +43,16 @@ mod study;
 mod surrogate;
 mod table;
 
+pub use bundle::Bundler;
 pub use controller::scalars;
 pub use diagnostic::Diagnostic;
+pub use entry::{claim, test};
+pub use finder::{Finder, library, library_digest};
 pub use host::{Host, Sandbox, Session};
 pub use limits::Limits;
-pub use modules::{Sources, library_digest};
+pub use modules::Sources;
 pub use outline::{Function, Header, Outline};
 pub use params::{Declared, Params, declared};
-pub use recipes::folder as recipes_folder;
 pub use reference::{Entry, Kind, Overload, Reference, Section, listed, prose};
 pub use rescore::Rescorer;
 
@@ -63,8 +67,7 @@ use rhai::packages::{
     MoreStringPackage, Package,
 };
 use rhai::{
-    AST, ASTFlags, Dynamic, Engine, EvalAltResult, LexError, Map, OptimizationLevel, Position,
-    Scope, Stmt, Token,
+    AST, Dynamic, Engine, EvalAltResult, LexError, Map, OptimizationLevel, Position, Scope, Token,
 };
 
 use crate::error::Error;
@@ -227,14 +230,16 @@ pub fn compile(
     text: &str,
 ) -> Result<AST, Diagnostic> {
     let name = path.display().to_string();
-    sources.add(&name, text);
     let host = engine.default_tag().read_lock::<Host>();
     let most = host.map_or(Limits::default().source_size, |host| {
         host.limits().source_size
     });
+    let unpacked = sources.unpack(path, text).map_err(raise);
+    let text = unpacked.map_err(|error| Diagnostic::new(&error, &name))?;
+    sources.add(&name, &text);
     let ast = limits::within("bytes of source", "source_size", most, text.len() as u64)
         .map_err(raise)
-        .and_then(|()| parsed(engine, text).map_err(|error| Box::new(error.into())));
+        .and_then(|()| parsed(engine, &text).map_err(|error| Box::new(error.into())));
     let mut ast = ast.map_err(|error| Diagnostic::new(&error, &name))?;
     ast.set_source(name);
     Ok(ast)
@@ -301,29 +306,4 @@ pub fn run(engine: &Engine, ast: &AST) -> Result<(), Diagnostic> {
     let name = ast.source().unwrap_or("script").to_string();
     let result = bounded(engine, || engine.run_ast_with_scope(&mut Scope::new(), ast));
     result.map_err(|error| Diagnostic::new(&error, &name))
-}
-
-/// Calls the function `name` of a compiled script, without arguments, after its statements; with `declared` only
-/// imports and constants of these, so that a script can be tested without its search.
-///
-/// # Errors
-/// A [`Diagnostic`] at the place of the error.
-pub fn call(engine: &Engine, ast: &AST, name: &str, declared: bool) -> Result<Dynamic, Diagnostic> {
-    let source = ast.source().unwrap_or("script").to_string();
-    let declares = |statement: &&Stmt| match statement {
-        Stmt::Import(..) => true,
-        Stmt::Var(_, flags, _) => flags.contains(ASTFlags::CONSTANT),
-        _ => false,
-    };
-    let statements = ast.statements().iter();
-    let statements = statements.filter(|s| !declared || declares(s)).cloned();
-    let mut ast = AST::new(statements.collect::<Vec<_>>(), ast.shared_lib().clone());
-    ast.set_source(&source);
-    let result = engine.call_fn(&mut Scope::new(), &ast, name, ());
-    result.map_err(|error| Diagnostic::new(&error, &source))
-}
-
-/// A value as JSON, if it has such a form: numbers, texts, booleans, and lists and objects of them.
-pub fn json(value: &Dynamic) -> Option<serde_json::Value> {
-    rhai::serde::from_dynamic(value).ok()
 }

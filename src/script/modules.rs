@@ -1,53 +1,29 @@
-//! Where `import` finds modules: `nas/…` in the embedded standard library, everything else below
-//! the script's folder, else below a folder of recipes. Each module's functions see their own module's functions first.
+//! Compiles what `import` finds (`finder.rs`). Each module's functions see their own module's functions first.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
 
-use include_dir::{Dir, include_dir};
 use parking_lot::Mutex;
 use rhai::{
     AST, Engine, EvalAltResult, FnNamespace, FuncRegistration, GlobalRuntimeState, Module,
     ModuleResolver, Position, Scope, Shared,
 };
-use sha2::{Digest, Sha256};
 
+use super::finder::Finder;
 use super::limits::{Limits, within};
-use super::{Host, Scripted, parsed, places, raise};
+use super::{Host, Scripted, parsed, raise};
 use crate::error::Error;
+use crate::recipe::{Bundled, Pack};
 
 type SharedModule = Shared<Module>;
-
-static STDLIB: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
 
 /// Rhai remembers which function a plain name stands for, and does not forget it from one module to
 /// the next: a module that calls its own `conv` may get another's. It does forget at an import of a
 /// module with a global function, so each function of a module begins with this import of one.
 const FRESH_NAMES: &str = "import \"#\";";
-
-/// The paths and texts of the modules of the standard library.
-pub(super) fn library() -> impl Iterator<Item = (String, &'static str)> {
-    let files = STDLIB.get_dir("nas").into_iter().flat_map(Dir::files);
-    files.filter_map(|file| {
-        let path = file.path().with_extension("");
-        Some((path.display().to_string(), file.contents_utf8()?))
-    })
-}
-
-/// The SHA-256 of the standard library: of the paths and texts of its modules.
-pub fn library_digest() -> String {
-    let mut digest = Sha256::new();
-    for (path, text) in library() {
-        digest.update(format!("{path}\n{}\n{text}", text.len()));
-    }
-    digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
 
 /// A source text and the places, as line and column from 1, where [`FRESH_NAMES`] was put in before
 /// it was compiled.
@@ -70,9 +46,16 @@ impl Text {
     }
 }
 
-/// The texts of everything that was compiled, by name, for error messages.
+/// The texts of everything that was compiled, by name, for error messages, and the modules of the packs among it.
 #[derive(Clone, Default)]
-pub struct Sources(Arc<Mutex<BTreeMap<String, Text>>>);
+pub struct Sources(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    texts: BTreeMap<String, Text>,
+    /// By their SHA-256 in hexadecimal.
+    bundled: BTreeMap<String, Bundled>,
+}
 
 impl Sources {
     /// Keeps `text` as the source called `name`.
@@ -82,12 +65,36 @@ impl Sources {
 
     fn keep(&self, name: &str, text: &str, inserted: Vec<(usize, usize)>) {
         let text = text.into();
-        self.0.lock().insert(name.into(), Text { text, inserted });
+        let mut known = self.0.lock();
+        known.texts.insert(name.into(), Text { text, inserted });
     }
 
     /// The source called `name`.
     pub(super) fn get(&self, name: &str) -> Option<Text> {
-        self.0.lock().get(name).cloned()
+        self.0.lock().texts.get(name).cloned()
+    }
+
+    /// The script in the file at `path` that holds `text`: all of it, or what stands above the modules of a pack,
+    /// which scripts can import from now on.
+    ///
+    /// # Errors
+    /// [`Error::DataCorrupt`] for a pack that was changed.
+    pub(super) fn unpack<'a>(&self, path: &Path, text: &'a str) -> Result<Cow<'a, str>, Error> {
+        let Some(pack) = Pack::of(path, text)? else {
+            return Ok(text.into());
+        };
+        let bundled = pack.modules.into_iter();
+        let bundled = bundled.map(|module| (module.sha256.to_string(), module));
+        self.0.lock().bundled.extend(bundled);
+        Ok(pack.text.into())
+    }
+
+    /// The module of a pack whose SHA-256 begins with `digits`.
+    pub(super) fn bundled(&self, digits: &str) -> Option<Bundled> {
+        let known = self.0.lock();
+        let mut from = known.bundled.range(digits.to_string()..);
+        let (digest, module) = from.next()?;
+        digest.starts_with(digits).then(|| module.clone())
     }
 }
 
@@ -130,8 +137,7 @@ fn fresh_names() -> SharedModule {
 
 /// Resolves and compiles modules; each is compiled once.
 pub(super) struct Resolver {
-    /// Where modules are looked for: the script's folder, then those of recipes.
-    folders: Vec<PathBuf>,
+    finder: Finder,
     limits: Limits,
     sources: Sources,
     compiled: Mutex<BTreeMap<String, SharedModule>>,
@@ -142,11 +148,13 @@ pub(super) struct Resolver {
 
 impl Resolver {
     pub(super) fn new(host: &Host, sources: Sources) -> Self {
-        let recipes = host.recipes().iter().cloned();
         Self {
-            folders: std::iter::once(host.folder().to_path_buf())
-                .chain(recipes)
-                .collect(),
+            finder: Finder {
+                folder: Some(host.folder().to_path_buf()),
+                recipes: host.recipes().to_vec(),
+                most: host.limits().source_size,
+                sources: sources.clone(),
+            },
             limits: host.limits().clone(),
             sources,
             compiled: Mutex::default(),
@@ -158,6 +166,7 @@ impl Resolver {
     /// Compiles and runs the module at `path`.
     fn load(&self, engine: &Engine, path: &str, position: Position) -> Scripted<SharedModule> {
         let (name, text) = self
+            .finder
             .text(path)
             .map_err(|reason| refused(path, &reason, position))?;
         self.sources.add(&name, &text);
@@ -172,41 +181,11 @@ impl Resolver {
         let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);
         module.map(Into::into).map_err(in_module)
     }
-
-    /// The name in errors and the text of the module at `path`, or why there is none.
-    fn text(&self, path: &str) -> Result<(String, String), String> {
-        if let Some(name) = path.strip_prefix("nas/") {
-            let file = STDLIB.get_file(format!("nas/{name}.rhai"));
-            let text = file.and_then(|file| file.contents_utf8());
-            return text.map(|text| (path.into(), text.into())).ok_or_else(|| {
-                let known: Vec<String> = library().map(|(path, _)| path).collect();
-                format!("the standard library has {}", known.join(", "))
-            });
-        }
-        places::relative("import", path).map_err(|_| "imports stay inside the script's folder")?;
-        let files = self.folders.iter().map(|folder| {
-            let file = places::below(folder, "import", &format!("{path}.rhai"));
-            file.map_err(|error| error.to_string())
-        });
-        let files: Vec<PathBuf> = files.collect::<Result<_, _>>()?;
-        let found = files.iter().find(|file| file.exists());
-        let file = found.or(files.first()).ok_or("no folder to look in")?;
-        let name = file.display().to_string();
-        if found.is_some() {
-            let most = self.limits.source_size;
-            places::readable("import", file, ("source_size", most))
-                .map_err(|error| error.to_string())?;
-        }
-        match std::fs::read_to_string(file) {
-            Ok(text) => Ok((name, text)),
-            Err(e) => Err(format!("{name}: {e}")),
-        }
-    }
 }
 
 /// The error of an import that is not to be had.
-fn refused(path: &str, reason: &str, position: Position) -> Box<EvalAltResult> {
-    let found = format!("'{path}': {reason}");
+pub(super) fn refused(path: &str, reason: &str, position: Position) -> Box<EvalAltResult> {
+    let found = format!("'{}': {reason}", path.escape_debug());
     let mut error = raise(Error::invalid("import", "a module", found));
     error.set_position(position);
     error

@@ -4,26 +4,35 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use rhai::{AST, ASTNode, Expr, FnAccess, Stmt};
+use rhai::{AST, ASTNode, Expr, FnAccess, FnCallExpr, Stmt};
 
+use super::bundle::imports;
 use super::reference::{Kind, Reference, comment};
-use super::{Declared, Diagnostic, Sources, compile, declared, parser};
+use super::{Declared, Diagnostic, Sources, compile, declared, parser, raise};
 use crate::error::{Error, Result};
+use crate::recipe::Pack;
 
-/// What there is in a script.
+/// What there is in a script, and in the modules that are packed with it.
+#[derive(Default)]
 pub struct Outline {
     /// Its own documentation, the lines with `//!`.
     pub doc: String,
     /// The functions that an importer can call.
     pub functions: Vec<Function>,
-    /// The paths that it imports; `None` for one that only a run can tell.
-    pub imports: Vec<Option<String>>,
+    /// The tests: functions `test_…` without parameters, in the order of the text.
+    pub tests: Vec<String>,
+    /// The paths that it imports and that are not packed with it; `None` for one that only a run can tell.
+    pub imports: BTreeSet<Option<String>>,
+    /// The paths of the modules that are packed with it.
+    pub packed: Vec<String>,
     /// The parameters that it asks for.
     pub params: Vec<Declared>,
     /// The functions of the host that it calls, such as `NetworkManager` and `dataset`.
-    pub calls: Vec<String>,
+    pub calls: BTreeSet<String>,
+    /// The data that it names: data sets, folders of images, benchmark tables.
+    pub data: BTreeSet<String>,
     /// The methods that it calls which read or write files.
-    pub files: Vec<String>,
+    pub files: BTreeSet<String>,
 }
 
 /// A function of a script.
@@ -38,6 +47,8 @@ pub struct Function {
 
 /// Methods that read or write files.
 const FILES: &[&str] = &["export", "load", "save"];
+/// Functions whose first argument names data.
+const DATA: &[&str] = &["dataset", "folder", "BenchmarkTable"];
 
 impl Outline {
     /// Parses the script `text` that came from `path`.
@@ -45,68 +56,127 @@ impl Outline {
     /// # Errors
     /// A [`Diagnostic`] at the place of the syntax error.
     pub fn of(sources: &Sources, path: &Path, text: &str) -> Result<Self, Diagnostic> {
-        let ast = compile(&parser(), sources, path, text)?;
-        let public = ast
-            .iter_functions()
-            .filter(|f| f.access == FnAccess::Public);
-        let functions = public.filter(|f| !f.name.contains('$')).map(|f| Function {
-            name: f.name.into(),
-            params: f.params.iter().map(ToString::to_string).collect(),
-            doc: comment(f.comments.iter().copied()),
-        });
-        let mut functions: Vec<Function> = functions.collect();
-        functions.sort_by(|a, b| a.name.cmp(&b.name));
-        let (imports, called) = uses(&ast);
-        let reference = Reference::get();
-        let host = |name: &&String| {
-            let entries = reference.all().filter(|entry| !entry.builtin);
-            let mut plain = entries.filter(|e| e.kind == Kind::Function && e.module.is_none());
-            // A function of the script's own hides the host's.
-            plain.any(|entry| entry.name == **name) && !functions.iter().any(|f| f.name == **name)
+        let name = path.display().to_string();
+        let pack = Pack::of(path, text).map_err(|error| Diagnostic::new(&raise(error), &name))?;
+        let host = host();
+        let Some(pack) = pack else {
+            return Self::of_script(sources, path, text, &host);
         };
-        let of_files = |name: &&String| FILES.contains(&name.as_str());
+        let mut outline = Self::of_script(sources, path, &pack.text, &host)?;
+        for module in &pack.modules {
+            let path = module.pinned();
+            let within = Self::of_script(sources, Path::new(&path), &module.text, &host)?;
+            outline.imports.extend(within.imports);
+            outline.calls.extend(within.calls);
+            outline.data.extend(within.data);
+            outline.files.extend(within.files);
+            outline.params.extend(within.params);
+        }
+        let pinned: Vec<_> = pack
+            .modules
+            .iter()
+            .map(|module| Some(module.pinned()))
+            .collect();
+        outline.imports.retain(|import| !pinned.contains(import));
+        outline.packed = pack.modules.into_iter().map(|module| module.path).collect();
+        Ok(outline)
+    }
+
+    /// What it says that it is: the first paragraph of its documentation, up to the first field.
+    pub fn title(&self) -> String {
+        let field = |line: &str| FIELDS.iter().any(|name| has_field(line, name));
+        let lines = self.doc.lines();
+        let lines = lines.take_while(|line| !line.trim().is_empty() && !field(line));
+        lines.map(str::trim).collect::<Vec<_>>().join(" ")
+    }
+
+    fn of_script(
+        sources: &Sources,
+        path: &Path,
+        text: &str,
+        host: &BTreeSet<String>,
+    ) -> Result<Self, Diagnostic> {
+        let ast = compile(&parser(), sources, path, text)?;
+        let mut functions: Vec<_> = ast.shared_lib().iter_script_fn_info().collect();
+        functions.sort_by_key(|(.., f)| {
+            let at = f.body.start_position();
+            (at.line(), at.position())
+        });
+        let tests = functions.iter().filter(|(_, _, _, params, _)| *params == 0);
+        let tests = tests.map(|(_, _, name, ..)| name.to_string());
+        let tests = tests.filter(|name| name.starts_with(TEST)).collect();
+        // A closure is a function too, under a name that nobody can write.
+        let public = ast.iter_functions().filter(|f| {
+            let test = f.name.starts_with(TEST) && f.params.is_empty();
+            f.access == FnAccess::Public && !f.name.contains('$') && !test
+        });
+        let mut functions: Vec<Function> = public
+            .map(|f| Function {
+                name: f.name.into(),
+                params: f.params.iter().map(ToString::to_string).collect(),
+                doc: comment(f.comments.iter().copied()),
+            })
+            .collect();
+        functions.sort_by(|a, b| (&a.name, a.params.len()).cmp(&(&b.name, b.params.len())));
+        let called = called(&ast);
+        let own: BTreeSet<&str> = ast.iter_functions().map(|f| f.name).collect();
+        let names = called.iter().map(|(name, _)| name.as_str());
+        let those = |wanted: &dyn Fn(&str) -> bool| {
+            let names = names.clone().filter(|name| wanted(name));
+            names.map(str::to_string).collect::<BTreeSet<_>>()
+        };
+        let data = called
+            .iter()
+            .filter(|(name, _)| DATA.contains(&name.as_str()));
         Ok(Self {
             doc: comment([ast.doc()]),
-            imports,
+            tests,
+            imports: imports(&ast).into_iter().map(|(path, _)| path).collect(),
+            packed: Vec::new(),
             params: declared(&ast),
-            calls: called.iter().filter(host).cloned().collect(),
-            files: called.iter().filter(of_files).cloned().collect(),
+            // A function of the script's own hides the host's.
+            calls: those(&|name| host.contains(name) && !own.contains(name)),
+            files: those(&|name| FILES.contains(&name)),
+            data: data.filter_map(|(_, first)| first.clone()).collect(),
             functions,
         })
     }
-
-    /// The tests that it has: functions `test_…` without parameters, in the order of their names.
-    pub fn tests(&self) -> impl Iterator<Item = &str> {
-        let test = |f: &&Function| f.name.starts_with("test_") && f.params.is_empty();
-        self.functions.iter().filter(test).map(|f| f.name.as_str())
-    }
 }
 
-/// What `ast` imports, and the names of all that it calls.
-fn uses(ast: &AST) -> (Vec<Option<String>>, BTreeSet<String>) {
-    let (mut imports, mut called) = (BTreeSet::new(), BTreeSet::new());
+/// The functions that the host offers.
+fn host() -> BTreeSet<String> {
+    let reference = Reference::get();
+    let plain = reference
+        .all()
+        .filter(|entry| entry.kind == Kind::Function && entry.module.is_none() && !entry.builtin);
+    plain.map(|entry| entry.name.clone()).collect()
+}
+
+/// How the names of tests begin.
+const TEST: &str = "test_";
+
+/// The names of all that `ast` calls without a module before it, each with its first argument, if that is a plain string.
+fn called(ast: &AST) -> Vec<(String, Option<String>)> {
+    let mut called = Vec::new();
+    let first = |call: &FnCallExpr| match call.args.first() {
+        Some(Expr::StringConstant(text, _)) => Some(text.to_string()),
+        _ => None,
+    };
     ast.walk(&mut |path| {
-        match path.last() {
-            Some(ASTNode::Stmt(Stmt::Import(import, _))) => {
-                imports.insert(match &import.0 {
-                    Expr::StringConstant(path, _) => Some(path.to_string()),
-                    _ => None,
-                });
-            }
-            Some(
-                ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
-                | ASTNode::Stmt(Stmt::FnCall(call, _)),
-            ) if call.namespace.is_empty() => {
-                called.insert(call.name.to_string());
-            }
-            _ => {}
+        if let Some(
+            ASTNode::Expr(Expr::FnCall(call, _) | Expr::MethodCall(call, _))
+            | ASTNode::Stmt(Stmt::FnCall(call, _)),
+        ) = path.last()
+            && call.namespace.is_empty()
+        {
+            called.push((call.name.to_string(), first(call)));
         }
         true
     });
-    (imports.into_iter().collect(), called)
+    called
 }
 
-/// What a recipe says of itself at the top of its file: the title in the first line, then fields such as
+/// What a recipe says of itself at the top of its file: the title as the first paragraph, then fields such as
 /// `Author: …`, which go on in indented lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -133,7 +203,7 @@ impl Header {
             let expected = format!("{what}, as a line `//! {line}` at the top of the file");
             Error::invalid(format!("recipe {name}"), expected, "none")
         };
-        let title = doc.lines().next().map(str::trim).filter(|t| !t.is_empty());
+        let title = Some(outline.title()).filter(|title| !title.is_empty());
         let title = title.ok_or_else(|| missing("a title", "What it does."))?;
         let field = |names: &[&str], example: &str| {
             let found = names.iter().find_map(|name| field(doc, name));
@@ -141,17 +211,13 @@ impl Header {
             found.ok_or_else(|| missing(&format!("the field {}", names[0]), &line))
         };
         let header = Self {
-            title: title.to_string(),
+            title,
             author: field(&["Author", "Authors"], "Jane Doe")?,
             licence: field(&["Licence", "License"], "MIT")?,
             parameters: field(&["Parameters"], "none")?,
             needs: field(&["Needs"], "a space, a manager")?,
         };
-        if outline
-            .functions
-            .iter()
-            .all(|f| f.name.starts_with("test_"))
-        {
+        if outline.functions.is_empty() {
             let expected = "a function that can be called from outside";
             return Err(Error::invalid(format!("recipe {name}"), expected, "none"));
         }
@@ -159,12 +225,30 @@ impl Header {
     }
 }
 
+/// How fields may be called.
+pub(super) const FIELDS: [&str; 6] = [
+    "Author",
+    "Authors",
+    "Licence",
+    "License",
+    "Parameters",
+    "Needs",
+];
+
+fn has_field(line: &str, name: &str) -> bool {
+    line.strip_prefix(name)
+        .is_some_and(|rest| rest.starts_with(':'))
+}
+
 /// The value of the field `name`, with the indented lines after it.
 fn field(doc: &str, name: &str) -> Option<String> {
     let mut lines = doc.lines();
-    let first = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let first = lines.find(|line| has_field(line, name))?;
     let more = lines.take_while(|line| line.starts_with(' '));
-    let value: Vec<&str> = std::iter::once(first).chain(more).map(str::trim).collect();
+    let value: Vec<&str> = std::iter::once(&first[name.len() + 1..])
+        .chain(more)
+        .map(str::trim)
+        .collect();
     let value = value.join(" ").trim().to_string();
     (!value.is_empty()).then_some(value)
 }

@@ -1,31 +1,19 @@
 //! `data fetch` against a server on this machine: damaged and cut downloads.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 
-use crate::harness::Place;
+use crate::harness::{Place, serve};
 
-/// Serves `body` once at a loopback address, announced as `length` bytes; returns the address.
-fn serve(body: &'static [u8], length: usize) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let request = BufReader::new(stream.try_clone().unwrap()).lines();
-        request.map_while(Result::ok).find(String::is_empty);
-        let head =
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(body).unwrap();
-    });
-    format!("http://{address}/cifar-10-binary.tar.gz")
+/// Serves `body` once, announced as `length` bytes; returns the address.
+fn archive(body: &[u8], length: usize) -> String {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    serve("cifar-10-binary.tar.gz", [head.as_bytes(), body].concat())
 }
 
 #[test]
 fn a_download_with_the_wrong_content_is_refused_and_removed() {
     let body = b"this is not the archive that was published";
-    let url = serve(body, body.len());
+    let url = archive(body, body.len());
     let place = Place::new();
     let ran = place.run(&[
         "data",
@@ -59,7 +47,7 @@ fn a_download_with_the_wrong_content_is_refused_and_removed() {
 #[test]
 fn a_download_that_was_cut_keeps_what_it_has() {
     let body = b"the first part";
-    let url = serve(body, 1000);
+    let url = archive(body, 1000);
     let place = Place::new();
     let ran = place.run(&[
         "data",

@@ -1,7 +1,8 @@
 //! A folder with scripts in it, and the binary run there.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -18,6 +19,20 @@ pub fn repository(path: &str) -> PathBuf {
 /// The shared test data.
 pub fn shared_data() -> PathBuf {
     fs::canonicalize(repository("../shared/data")).unwrap()
+}
+
+/// Serves `answer`, a whole HTTP answer, to the one who asks first; returns the address of `name` on this machine.
+pub fn serve(name: &str, answer: impl Into<Vec<u8>>) -> String {
+    let (listener, answer) = (TcpListener::bind("127.0.0.1:0").unwrap(), answer.into());
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let request = BufReader::new(stream.try_clone().unwrap()).lines();
+        request.map_while(Result::ok).find(String::is_empty);
+        // Who has seen enough hangs up.
+        let _ = stream.write_all(&answer);
+    });
+    format!("http://{address}/{name}")
 }
 
 /// A folder to run `nas-script` in, with a home folder apart that holds nothing.
@@ -66,6 +81,7 @@ impl Place {
             .env_remove("NAS_SCRIPT_DATA")
             .env_remove("NAS_SCRIPT_LOG")
             .env_remove("NAS_SCRIPT_MEMORY")
+            .env_remove("NAS_SCRIPT_RECIPES")
             .env_remove("NAS_SCRIPT_STORE")
             .env_remove("NAS_SCRIPT_WORKERS")
             .stdin(Stdio::null())

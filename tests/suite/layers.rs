@@ -25,6 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "repl",
             "script",
+            "recipe",
             "report",
             "fleet",
             "manager",
@@ -42,6 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "script",
         &[
+            "recipe",
             "report",
             "manager",
             "study",
@@ -54,6 +56,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "device",
         ],
     ),
+    ("recipe", &["study", "evaluation"]),
     ("report", &["study", "evaluation"]),
     (
         "fleet",

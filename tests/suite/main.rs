@@ -22,6 +22,7 @@ mod recipes;
 mod repl;
 mod runs;
 mod searches;
+mod shared_recipes;
 mod spaces;
 mod studies;
 mod tensorboard;

@@ -6,13 +6,13 @@ use rhai::{AST, Engine, FnAccess, ScriptFnMetadata};
 
 use super::accepted::{Names, accepted};
 use super::{Entry, Kind, Overload, comment};
-use crate::script::{modules, parser};
+use crate::script::{finder, parser};
 
 /// The entries, with the options that functions hand on to another module's filled in.
 pub(super) fn entries() -> Vec<Entry> {
     let parser = parser();
     let mut handed = BTreeMap::new();
-    let mut entries: Vec<Entry> = modules::library()
+    let mut entries: Vec<Entry> = finder::library()
         .flat_map(|(path, text)| module(&parser, &path, text, &mut handed))
         .collect();
     for (function, to) in handed {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::super::outline::FIELDS;
 use super::{Entry, Kind, Reference};
 
 /// What a section of the reference is about.
@@ -77,7 +78,7 @@ impl Reference {
                 let _ = write!(body, "\n```rhai\n{import}\n```\n");
             }
             if !section.about.is_empty() {
-                let _ = write!(body, "\n{}\n", section.about);
+                let _ = write!(body, "\n{}\n", lines(section.about));
             }
             let mut links = Vec::new();
             for entry in &section.entries {
@@ -92,6 +93,14 @@ impl Reference {
         }
         format!("{HEAD}{contents}{body}")
     }
+}
+
+/// `about` with the fields of a recipe's header on lines of their own.
+fn lines(about: &str) -> String {
+    let fields = FIELDS.iter().skip(2);
+    fields.fold(about.to_string(), |text, field| {
+        text.replace(&format!("\n{field}: "), &format!("  \n{field}: "))
+    })
 }
 
 /// The addresses that GitHub gives headings: equal ones are numbered in the order of the document.
