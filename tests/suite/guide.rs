@@ -3,9 +3,9 @@
 //!
 //! A `rhai` or `toml` block whose first comment begins with the name of a file is that file; another `rhai` block is a
 //! script by itself. `sh` blocks are commands in the folder of the files, where `scripts/` is too; `sh online` needs a
-//! network and `sh set-up` sets the program up. The
-//! `text` block after a `sh` block is its output, where `…` stands for any lines, or the rest of a line. Numbers with a
-//! point may differ a little, as from one kind of CPU to another, and those of seconds altogether.
+//! network and `sh set-up` sets the program up. The `text` block after a `sh` block is its output, where `…` stands for
+//! any lines, or the rest of a line. Numbers with a point may differ a little, as from one kind of CPU to another, and
+//! those of seconds altogether.
 
 use std::fs;
 use std::path::Path;
@@ -61,7 +61,7 @@ impl Block {
 fn shell(here: &Place, commands: &str) -> Ran {
     let folder = Path::new(NAS_SCRIPT).parent().unwrap().display();
     let path = std::env::var("PATH").unwrap();
-    let mut command = here.command(&[]);
+    let command = here.command(&[]);
     let mut shell = std::process::Command::new("sh");
     shell.current_dir(command.get_current_dir().unwrap());
     for (name, value) in command.get_envs() {
@@ -70,7 +70,6 @@ fn shell(here: &Place, commands: &str) -> Ran {
             None => shell.env_remove(name),
         };
     }
-    command.stdin(Stdio::null());
     let script = format!("exec 2>&1\nset -e\n{commands}");
     let output = shell
         .env("PATH", format!("{folder}:{path}"))
@@ -162,7 +161,7 @@ fn holds(page: &str) {
             }
             "text" => {
                 let Some(found) = last.take() else { continue };
-                let lines = |text: &'_ str| -> Vec<String> {
+                let lines = |text: &str| -> Vec<String> {
                     text.trim_end()
                         .lines()
                         .map(|line| line.trim_end().to_string())
