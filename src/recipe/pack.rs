@@ -254,7 +254,7 @@ mod tests {
         let written = pack().write();
         for (what, other) in [
             ("    1", "    2"),
-            ("//| \n", ""),
+            ("//|\n", ""),
             ("//|}", "}"),
             ("\"nas_script\"", "\"nas-script\""),
             ("//% module lib/b", "//% lib/b"),
@@ -262,13 +262,12 @@ mod tests {
             ("//%   \"script\"", "\"script\""),
         ] {
             let changed = written.replacen(what, other, 1);
-            if changed != written {
-                let found = read(&changed).unwrap_err();
-                assert!(
-                    matches!(found, Error::DataCorrupt { .. }),
-                    "{what}: {found}"
-                );
-            }
+            assert_ne!(changed, written, "{what}");
+            let found = read(&changed).unwrap_err();
+            assert!(
+                matches!(found, Error::DataCorrupt { .. }),
+                "{what}: {found}"
+            );
         }
         let changed = written.replacen("a::g()", "a::g() ", 1);
         let changed = read(&changed).unwrap().unwrap();

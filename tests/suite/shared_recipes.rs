@@ -622,6 +622,14 @@ fn what_cannot_be_shared_is_refused() {
     let with = |body: &str| format!("{HEADER}{body}\nfn f() {{ 1 }}\n");
     refuse("fn f() { 1 }\n", 2, "expected a title");
     refuse(&with("import \"lib/none\" as none;"), 1, "mine.rhai:7:8");
+    let escape = place.path("lib/escape.rhai");
+    fs::create_dir(place.path("lib")).unwrap();
+    fs::write(escape, "// \u{1b}[2Jcleared\n").unwrap();
+    refuse(
+        &with("import \"lib/escape\" as escape;"),
+        1,
+        "a text without control characters, found U+001B in line 1",
+    );
     refuse(
         &with("import \"nas/none\" as none;"),
         1,
@@ -1076,6 +1084,8 @@ fn a_claim_is_verified_by_another_run() {
     told(&strict, 1, "(tolerance 0.001)");
     let trials = change(&|lock| lock["claim"]["trials"] = 7.into());
     told(&trials, 1, "  not as claimed: trials: claimed 7, found 1");
+    let lax = change(&|lock| lock["claim"]["tolerance"] = 1e9.into());
+    refused(&lax, 2, "tolerance: expected a number from 0 to 1");
     let device = change(&|lock| lock["claim"]["device"] = "abacus\u{1b}[2J".into());
     refused(
         &device,
