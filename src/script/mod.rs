@@ -41,7 +41,7 @@ mod surrogate;
 mod table;
 
 pub use controller::scalars;
-pub use diagnostic::Diagnostic;
+pub use diagnostic::{Call, Diagnostic, Severity};
 pub use host::{Host, Sandbox, Session};
 pub use limits::Limits;
 pub use modules::{Sources, library_digest};
@@ -272,7 +272,10 @@ pub fn evaluate(
         // What a line hoarded that was ended goes with it.
         scope.rewind(before);
     }
-    result.map_err(|error| Diagnostic::new(&error, name))
+    result.map_err(|error| {
+        let variables = scope.iter_raw().map(|(name, ..)| name);
+        Diagnostic::new(&error, name).knowing(variables)
+    })
 }
 
 /// Runs `script` within the limits of the host of `engine`. A panic of the interpreter is an error of the script's.

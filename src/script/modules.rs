@@ -2,20 +2,20 @@
 //! the script's folder, else below a folder of recipes. Each module's functions see their own module's functions first.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, ThreadId};
 
 use include_dir::{Dir, include_dir};
 use parking_lot::Mutex;
 use rhai::{
-    AST, Engine, EvalAltResult, FnNamespace, FuncRegistration, GlobalRuntimeState, Module,
+    AST, Engine, EvalAltResult, FnAccess, FnNamespace, FuncRegistration, GlobalRuntimeState, Module,
     ModuleResolver, Position, Scope, Shared,
 };
 use sha2::{Digest, Sha256};
 
 use super::limits::{Limits, within};
-use super::{Host, Scripted, parsed, places, raise};
+use super::{Host, Scripted, parsed, parser, places, raise};
 use crate::error::Error;
 
 type SharedModule = Shared<Module>;
@@ -89,6 +89,30 @@ impl Sources {
     pub(super) fn get(&self, name: &str) -> Option<Text> {
         self.0.lock().get(name).cloned()
     }
+
+    /// The public functions of the module that is imported by `path`, by name and parameters, if it has been read.
+    pub(super) fn functions(&self, path: &str) -> Vec<(String, Vec<String>)> {
+        let file = format!("{path}.rhai");
+        let of_file = |name: &str| name == path || Path::new(name).ends_with(&file);
+        let sources = self.0.lock();
+        let found = sources.iter().find(|(name, _)| of_file(name));
+        let ast = found.and_then(|(_, source)| parsed(&parser(), &source.text).ok());
+        ast.map_or_else(Vec::new, |ast| public_functions(&ast))
+    }
+}
+
+/// The functions of `ast` that an importer can call, by name and parameters.
+pub(super) fn public_functions(ast: &AST) -> Vec<(String, Vec<String>)> {
+    let public = |f: &rhai::ScriptFnMetadata| f.access == FnAccess::Public && !f.name.contains('$');
+    let functions = ast.iter_functions().filter(public);
+    let mut functions: Vec<(String, Vec<String>)> = functions
+        .map(|f| {
+            let params = f.params.iter().map(ToString::to_string).collect();
+            (f.name.to_string(), params)
+        })
+        .collect();
+    functions.sort();
+    functions
 }
 
 /// Where the bodies of the functions of `ast` begin, after the brace, as line and column from 1.
@@ -128,10 +152,66 @@ fn fresh_names() -> SharedModule {
     module.into()
 }
 
+/// Where the texts of modules are.
+pub(super) struct Shelves {
+    /// The folders they are looked for in: the script's, then those of recipes.
+    pub folders: Vec<PathBuf>,
+    /// The most bytes of a text.
+    pub source_size: Option<u64>,
+}
+
+impl Shelves {
+    /// The name in errors and the text of the module at `path`.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for one that the standard library does not have; [`Error::Invalid`] for a path that leads
+    /// out of the folders, or to nothing.
+    pub(super) fn text(&self, path: &str) -> Result<(String, String), Error> {
+        if path.starts_with("nas/") {
+            let mut library = library();
+            let known = library.find(|(known, _)| known == path);
+            let known = known.map(|(path, text)| (path, text.to_string()));
+            let names = || self::library().map(|(path, _)| path);
+            return known.ok_or_else(|| Error::unknown("module", path, names()));
+        }
+        let refused = |reason: &str| refused(path, reason);
+        places::relative("import", path)
+            .map_err(|_| refused("imports stay inside the script's folder"))?;
+        let files = self.folders.iter().map(|folder| {
+            let file = places::below(folder, "import", &format!("{path}.rhai"));
+            file.map_err(|error| refused(&error.to_string()))
+        });
+        let files: Vec<PathBuf> = files.collect::<Result<_, _>>()?;
+        let found = files.iter().find(|file| file.exists());
+        let file = found.or(files.first());
+        let file = file.ok_or_else(|| refused("no folder to look in"))?;
+        let name = file.display().to_string();
+        if found.is_some() {
+            places::readable("import", file, ("source_size", self.source_size))
+                .map_err(|error| refused(&error.to_string()))?;
+        }
+        match std::fs::read_to_string(file) {
+            Ok(text) => Ok((name, text)),
+            Err(e) => Err(refused(&format!("{name}: {e}"))),
+        }
+    }
+}
+
+/// The error of an import that is not to be had.
+fn refused(path: &str, reason: &str) -> Error {
+    Error::invalid("import", "a module", format!("'{path}': {reason}"))
+}
+
+/// The same as a script's error, at `position`.
+fn raised(error: Error, position: Position) -> Box<EvalAltResult> {
+    let mut error = raise(error);
+    error.set_position(position);
+    error
+}
+
 /// Resolves and compiles modules; each is compiled once.
 pub(super) struct Resolver {
-    /// Where modules are looked for: the script's folder, then those of recipes.
-    folders: Vec<PathBuf>,
+    shelves: Shelves,
     limits: Limits,
     sources: Sources,
     compiled: Mutex<BTreeMap<String, SharedModule>>,
@@ -144,9 +224,12 @@ impl Resolver {
     pub(super) fn new(host: &Host, sources: Sources) -> Self {
         let recipes = host.recipes().iter().cloned();
         Self {
-            folders: std::iter::once(host.folder().to_path_buf())
-                .chain(recipes)
-                .collect(),
+            shelves: Shelves {
+                folders: std::iter::once(host.folder().to_path_buf())
+                    .chain(recipes)
+                    .collect(),
+                source_size: host.limits().source_size,
+            },
             limits: host.limits().clone(),
             sources,
             compiled: Mutex::default(),
@@ -157,9 +240,8 @@ impl Resolver {
 
     /// Compiles and runs the module at `path`.
     fn load(&self, engine: &Engine, path: &str, position: Position) -> Scripted<SharedModule> {
-        let (name, text) = self
-            .text(path)
-            .map_err(|reason| refused(path, &reason, position))?;
+        let found = self.shelves.text(path);
+        let (name, text) = found.map_err(|error| raised(error, position))?;
         self.sources.add(&name, &text);
         let in_module =
             |error| Box::new(EvalAltResult::ErrorInModule(name.clone(), error, position));
@@ -172,44 +254,6 @@ impl Resolver {
         let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);
         module.map(Into::into).map_err(in_module)
     }
-
-    /// The name in errors and the text of the module at `path`, or why there is none.
-    fn text(&self, path: &str) -> Result<(String, String), String> {
-        if let Some(name) = path.strip_prefix("nas/") {
-            let file = STDLIB.get_file(format!("nas/{name}.rhai"));
-            let text = file.and_then(|file| file.contents_utf8());
-            return text.map(|text| (path.into(), text.into())).ok_or_else(|| {
-                let known: Vec<String> = library().map(|(path, _)| path).collect();
-                format!("the standard library has {}", known.join(", "))
-            });
-        }
-        places::relative("import", path).map_err(|_| "imports stay inside the script's folder")?;
-        let files = self.folders.iter().map(|folder| {
-            let file = places::below(folder, "import", &format!("{path}.rhai"));
-            file.map_err(|error| error.to_string())
-        });
-        let files: Vec<PathBuf> = files.collect::<Result<_, _>>()?;
-        let found = files.iter().find(|file| file.exists());
-        let file = found.or(files.first()).ok_or("no folder to look in")?;
-        let name = file.display().to_string();
-        if found.is_some() {
-            let most = self.limits.source_size;
-            places::readable("import", file, ("source_size", most))
-                .map_err(|error| error.to_string())?;
-        }
-        match std::fs::read_to_string(file) {
-            Ok(text) => Ok((name, text)),
-            Err(e) => Err(format!("{name}: {e}")),
-        }
-    }
-}
-
-/// The error of an import that is not to be had.
-fn refused(path: &str, reason: &str, position: Position) -> Box<EvalAltResult> {
-    let found = format!("'{path}': {reason}");
-    let mut error = raise(Error::invalid("import", "a module", found));
-    error.set_position(position);
-    error
 }
 
 impl ModuleResolver for Resolver {
@@ -230,7 +274,7 @@ impl ModuleResolver for Resolver {
         within("modules", "modules", self.limits.modules, modules as u64).map_err(raise)?;
         let loading = (thread::current().id(), path.to_string());
         if !self.loading.lock().insert(loading.clone()) {
-            return Err(refused(path, "it imports itself", position));
+            return Err(raised(refused(path, "it imports itself"), position));
         }
         let module = self.load(engine, path, position);
         self.loading.lock().remove(&loading);
