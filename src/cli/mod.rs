@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Puts the rooms together; decides exit codes.
 
+mod check;
 mod data;
 mod defs;
 mod devices;
@@ -51,6 +52,9 @@ enum Command {
     },
     /// Show what a script can call: one name, or the contents.
     Doc(doc::Arguments),
+    /// Find mistakes in scripts and recipes without running them: unknown names, wrong calls, unknown options, unused
+    /// variables.
+    Check(check::Arguments),
     /// Write definition files, by which editors know what a script can call.
     Defs {
         /// The folder for them.
@@ -139,6 +143,8 @@ enum Ending {
     Refused(Error),
     /// A script failed or was stopped.
     Script(Box<Diagnostic>, Sources),
+    /// A check found something, and has said so.
+    Findings,
 }
 
 impl From<Error> for Ending {
@@ -198,6 +204,7 @@ fn program(cli: Cli) -> ExitCode {
             })
         }
         Err(Ending::Script(diagnostic, _)) if diagnostic.interrupted => ExitCode::from(INTERRUPTED),
+        Err(Ending::Findings) => ExitCode::from(FAILED),
         Err(Ending::Script(diagnostic, sources)) => {
             eprint!("{}", diagnostic.render(&sources, colour()));
             ExitCode::from(FAILED)
@@ -208,6 +215,10 @@ fn program(cli: Cli) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<(), Ending> {
     match (cli.command, cli.script) {
         (Some(Command::Params { script }), _) => params::list(&script),
+        (Some(Command::Check(arguments)), _) => match check::run(&arguments)? {
+            true => Ok(()),
+            false => Err(Ending::Findings),
+        },
         (Some(Command::Doc(arguments)), _) => Ok(doc::show(&arguments)?),
         (Some(Command::Defs { folder }), _) => Ok(defs::write(&folder)?),
         (Some(Command::Devices), _) => {

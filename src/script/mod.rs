@@ -8,6 +8,7 @@ mod actions;
 mod asserts;
 mod attributes;
 mod basics;
+mod check;
 mod controller;
 mod data;
 mod diagnostic;
@@ -53,7 +54,7 @@ pub use reference::{Entry, Kind, Overload, Reference, Section};
 pub use rescore::Rescorer;
 
 use std::cell::Cell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -246,6 +247,28 @@ pub fn compile(
 /// A [`Diagnostic`] at the place of the syntax error.
 pub fn parse(sources: &Sources, path: &Path, text: &str) -> Result<Vec<Declared>, Diagnostic> {
     compile(&parser(), sources, path, text).map(|ast| declared(&ast))
+}
+
+/// Checks the script `text` that came from `path`, without running it. Imports are looked for in `folder`, then in
+/// `recipes`; `sources` learns their texts. The findings are in the order of their places.
+pub fn check(
+    sources: &Sources,
+    path: &Path,
+    text: &str,
+    folder: &Path,
+    recipes: &[PathBuf],
+) -> Vec<Diagnostic> {
+    let folders = std::iter::once(folder.to_path_buf()).chain(recipes.iter().cloned());
+    let source_size = Limits::default().source_size;
+    let shelves = modules::Shelves {
+        folders: folders.collect(),
+        source_size,
+    };
+    let name = path.display().to_string();
+    if let Err(error) = limits::within("bytes of source", "source_size", source_size, text.len() as u64) {
+        return vec![Diagnostic::new(&raise(error), &name)];
+    }
+    check::check(sources, &shelves, &name, text)
 }
 
 /// An engine that can only parse.

@@ -25,16 +25,16 @@ impl Checker<'_> {
         }
         self.defaults(call);
         if self.names.own(name).any(|params| params.len() == number) {
-            let known = self.known;
-            self.options(call, |param| known.get(&(name.to_string(), number, param)).cloned());
+            let known = std::mem::take(&mut self.known);
+            self.options(call, &known);
+            self.known = known;
             return None;
         }
         let overloads = self.names.callable(name).flat_map(|e| &e.overloads);
         let fitting: Vec<&Overload> = overloads.filter(|o| o.params.len() == number).collect();
         if !fitting.is_empty() {
             let of = given(fitting.into_iter());
-            let options = self.host_options(name);
-            self.options(call, |_| options.clone());
+            self.host_options(call, None);
             return of;
         }
         if LANGUAGE.contains(&name) {
@@ -65,8 +65,7 @@ impl Checker<'_> {
         let (name, number) = (call.name.as_str(), call.args.len());
         let named = |f: &&(String, Vec<String>)| f.0 == name && f.1.len() == number;
         if module.functions.iter().any(|f| named(&f)) {
-            let known = |param| module.options.get(&(name.to_string(), number, param)).cloned();
-            self.options(call, known);
+            self.options(call, &module.options);
         } else {
             let told = module_call(&root, name, number, &module.functions);
             self.tell(at, name, told);
@@ -92,12 +91,6 @@ impl Checker<'_> {
         let message = format!("unknown module '{alias}'");
         let notes = module_notes(self.ast, alias);
         self.find(Severity::Error, "unknown-module", at, message, notes);
-        None
-    }
-
-    /// The options that a function or method of the host takes.
-    pub(super) fn host_options(&self, name: &str) -> Option<Vec<String>> {
-        let _ = name;
         None
     }
 }

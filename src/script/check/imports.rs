@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rhai::{AST, ASTFlags, ASTNode, Expr, OptimizationLevel, Position, Stmt};
 
-use super::{Place, functions, members, options};
+use super::{Place, members, options};
 use crate::script::diagnostic::{Diagnostic, Severity, place};
 use crate::script::modules::{Shelves, Sources, public_functions};
 use crate::script::{parsed, parser};
@@ -16,8 +16,7 @@ pub(super) struct Module {
     pub functions: Vec<(String, Vec<String>)>,
     /// What it exports.
     pub constants: BTreeSet<String>,
-    /// The options that functions take as a parameter, by the function's name, the number of its parameters and that
-    /// of the parameter.
+    /// The options that its functions take.
     pub options: options::Known,
     /// Keys of the objects that it makes.
     pub keys: BTreeSet<String>,
@@ -84,12 +83,15 @@ impl Imports {
         let mut parser = parser();
         parser.set_optimization_level(OptimizationLevel::None);
         match parsed(&parser, &text) {
-            Ok(ast) => Some(Module {
-                functions: public_functions(&ast),
-                constants: exports(&ast),
-                options: options::of(&functions::of(&ast)),
-                keys: members::keys(&ast),
-            }),
+            Ok(ast) => {
+                let functions = public_functions(&ast);
+                Some(Module {
+                    options: options::of(&ast, &functions),
+                    functions,
+                    constants: exports(&ast),
+                    keys: members::keys(&ast),
+                })
+            }
             Err(error) => {
                 let error = Diagnostic::new(&error.into(), &name);
                 self.found.push(error.explained(sources));

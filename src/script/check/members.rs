@@ -93,11 +93,15 @@ impl Checker<'_> {
             return;
         }
         let properties = reference.all().filter(|e| e.kind == Kind::Property && !e.builtin);
-        let properties = properties.map(|e| e.name.as_str());
-        let keys = self.keys.iter().map(String::as_str);
-        let Some(near) = nearest(name, properties.chain(keys)).map(did_you_mean) else {
+        let Some(near) = nearest(name, properties.map(|e| e.name.as_str())) else {
             return;
         };
+        // Objects may have any keys; only what is all but the name of a property is taken for a slip.
+        let plural = near.strip_suffix('s') == Some(name) || name.strip_suffix('s') == Some(near);
+        if plural || strsim::damerau_levenshtein(name, near) > 1 + usize::from(name.len() > 7) {
+            return;
+        }
+        let near = did_you_mean(near);
         let message = format!("nothing in sight has a property '{name}'");
         self.find(Severity::Warning, "unknown-property", at, message, [near]);
     }

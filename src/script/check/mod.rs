@@ -49,16 +49,16 @@ pub(in crate::script) fn check(
         }
     };
     let reference = Reference::of(&vocabulary());
-    let functions = functions::of(&ast);
+    let (functions, own) = (functions::of(&ast), functions_of(&ast));
     let mut checker = Checker {
         source,
         text,
         ast: &ast,
         functions: &functions,
-        known: &options::of(&functions),
+        known: options::of(&ast, &own),
         names: Names {
             reference: &reference,
-            own: functions_of(&ast),
+            own,
         },
         imports: Imports::of(&ast, sources, shelves),
         keys: members::keys(&ast),
@@ -86,7 +86,7 @@ struct Checker<'a> {
     ast: &'a AST,
     functions: &'a [Function],
     /// The options that they take.
-    known: &'a options::Known,
+    known: options::Known,
     names: Names<'a>,
     imports: Imports,
     /// Keys that objects of the script and of its modules have.

@@ -2,85 +2,80 @@
 
 use std::collections::BTreeMap;
 
-use rhai::{ASTNode, Expr, FnCallExpr, Stmt};
+use rhai::{AST, Expr, FnCallExpr};
 
-use super::Checker;
-use super::functions::Function;
+use super::{Checker, Of};
 use crate::error::Error;
 use crate::script::diagnostic::Severity;
+use crate::script::reference::{Accepted, OptionNames, accepted};
 
-/// The options that functions of a script take: by the function's name, the number of its parameters, and that of
-/// the parameter.
-pub(super) type Known = BTreeMap<(String, usize, usize), Vec<String>>;
+/// The options that functions of a script take, by their names and the number of their parameters.
+pub(super) type Known = BTreeMap<(String, usize), Accepted>;
 
-/// What `functions` hand to `with_defaults`.
-pub(super) fn of(functions: &[Function]) -> Known {
-    let mut known = Known::new();
-    for function in functions {
-        let params = &function.params;
-        let mut note = |call: &FnCallExpr| {
-            if let ("with_defaults", [Expr::Variable(given, ..), defaults]) =
-                (call.name.as_str(), &call.args[..])
-                && let Some(at) = params.iter().position(|param| *param == given.1)
-                && let Some(keys) = keys(functions, defaults)
-            {
-                known.insert((function.name.to_string(), params.len(), at), keys);
-            }
-        };
-        for statement in &function.body {
-            statement.walk(&mut Vec::new(), &mut |path| {
-                match path.last() {
-                    Some(
-                        ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)),
-                    ) => note(call),
-                    _ => {}
-                }
-                true
-            });
-        }
-    }
-    known
-}
-
-/// The keys of an object that is written down, joined from others, or made by a function that does nothing else.
-fn keys(functions: &[Function], expr: &Expr) -> Option<Vec<String>> {
-    match expr {
-        Expr::Map(map, _) => Some(map.0.iter().map(|(key, _)| key.name.to_string()).collect()),
-        Expr::FnCall(call, _) if call.name == "+" => {
-            let parts = call.args.iter().map(|part| keys(functions, part));
-            Some(parts.collect::<Option<Vec<_>>>()?.concat())
-        }
-        Expr::FnCall(call, _) if call.args.is_empty() && call.namespace.is_empty() => {
-            let mut named = functions.iter().filter(|f| f.name == call.name);
-            match &named.find(|f| f.params.is_empty())?.body[..] {
-                [Stmt::Expr(expr)] => keys(functions, expr),
-                _ => None,
-            }
-        }
-        _ => None,
-    }
+/// What the functions of `ast`, by name and parameters, take.
+pub(super) fn of(ast: &AST, functions: &[(String, Vec<String>)]) -> Known {
+    let taken = functions.iter().filter_map(|(name, params)| {
+        let given: Vec<&str> = params.iter().map(String::as_str).collect();
+        Some(((name.clone(), params.len()), accepted(ast, name, &given)?))
+    });
+    taken.collect()
 }
 
 impl Checker<'_> {
-    /// Checks the objects that are given to a call, whose parameters `known` has the options of.
-    pub(super) fn options(&mut self, call: &FnCallExpr, known: impl Fn(usize) -> Option<Vec<String>>) {
-        for (at, arg) in call.args.iter().enumerate() {
-            let Expr::Map(map, _) = arg else { continue };
-            let Some(known) = known(at) else { continue };
-            for (key, _) in map.0.iter().filter(|(key, _)| !known.contains(&key.name.to_string())) {
-                let error = Error::unknown("option", key.name.as_str(), known.clone());
+    /// Checks the object that is given to a call at `at`, where `known` are its options.
+    fn object(&mut self, call: &FnCallExpr, at: usize, known: &[String]) {
+        let Some(Expr::Map(map, _)) = call.args.get(at) else { return };
+        for (key, _) in &map.0 {
+            if known.iter().all(|known| **known != *key.name) {
+                let error = Error::unknown("option", key.name.as_str(), known.to_vec());
                 self.find(Severity::Error, "unknown-option", key.pos, error.to_string(), None);
             }
         }
     }
 
+    /// Checks the options of a call of a function that takes what `known` says.
+    pub(super) fn options(&mut self, call: &FnCallExpr, known: &Known) {
+        let id = (call.name.to_string(), call.args.len());
+        let Some(Accepted { at, names }) = known.get(&id) else { return };
+        let names = match names {
+            OptionNames::Listed(names) => names.clone(),
+            OptionNames::Of(path, name) => {
+                let names = self.names.reference.options_of(&format!("{path}::{name}"));
+                names.into_iter().map(Into::into).collect()
+            }
+        };
+        if !names.is_empty() {
+            self.object(call, *at, &names);
+        }
+    }
+
+    /// Checks the options of a call of the host: of a function, or of a method of an object of the type `receiver`.
+    pub(super) fn host_options(&mut self, call: &FnCallExpr, receiver: Option<&Of>) {
+        let hidden = usize::from(receiver.is_some());
+        let of = receiver.and_then(Option::as_deref);
+        let number = call.args.len() + hidden;
+        let entries = self.names.callable(&call.name).filter(|entry| {
+            !entry.options.is_empty() && (of.is_none() || entry.receiver.as_deref() == of)
+        });
+        let places = entries.flat_map(|entry| {
+            let overloads = entry.overloads.iter().filter(|o| o.params.len() == number);
+            overloads.filter_map(|o| Some((o.options()?, &entry.options)))
+        });
+        let found: Vec<_> = places.collect();
+        let Some((at, names)) = found.first() else { return };
+        // Methods of two types may have one name and different options.
+        if found.iter().all(|(other, more)| other == at && more == names) && *at >= hidden {
+            self.object(call, at - hidden, names);
+        }
+    }
+
     /// Checks the options of `with_defaults` itself, where both are written down.
     pub(super) fn defaults(&mut self, call: &FnCallExpr) {
-        if let [Expr::Map(..), defaults] = &call.args[..]
-            && call.name == "with_defaults"
+        if call.name == "with_defaults"
+            && let [_, Expr::Map(defaults, _)] = &call.args[..]
         {
-            let known = keys(self.functions, defaults);
-            self.options(call, |at| known.clone().filter(|_| at == 0));
+            let known = defaults.0.iter().map(|(key, _)| key.name.to_string());
+            self.object(call, 0, &known.collect::<Vec<_>>());
         }
     }
 }

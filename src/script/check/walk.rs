@@ -202,6 +202,8 @@ impl Checker<'_> {
             let study = self.names.reference.types().find(|t| t.name == "Study");
             return study.filter(|_| name == "study" && !own).map(|t| t.name.clone());
         }
+        // What a function cannot see is not unused as well.
+        self.scopes.use_outside(name);
         let known = self.scopes.names();
         let place = place(at).unwrap_or((1, 1));
         let notes = variable_notes(self.ast, self.text, place, name, &known);
@@ -287,8 +289,7 @@ impl Checker<'_> {
             (Link::Dot, Expr::MethodCall(call, at)) => {
                 let args = self.arguments(call, Some(root));
                 let gives = self.method(&of, &call.name, &args, *at);
-                let options = self.host_options(&call.name);
-                self.options(call, |_| options.clone());
+                self.host_options(call, Some(&of));
                 gives
             }
             (Link::Index, item) => {

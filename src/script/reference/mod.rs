@@ -12,6 +12,7 @@ mod types;
 use std::collections::BTreeSet;
 use std::fmt;
 
+pub(in crate::script) use accepted::{Accepted, Names as OptionNames, accepted};
 pub use markdown::Section;
 use rhai::Engine;
 
