@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod checkpoints;
+mod check;
 mod devices;
+mod diagnostics;
 mod docs;
 mod downloads;
 mod errors;

@@ -4,13 +4,11 @@ use rhai::{FnCallExpr, Position};
 
 use super::members::given;
 use super::{Checker, Of, scopes};
-use crate::script::diagnostic::{Mismatch, called_variable, Severity, module_call, module_notes};
+use crate::script::diagnostic::{LANGUAGE, Mismatch, called_variable, Severity, module_call, module_notes};
 use crate::script::reference::Overload;
 
-/// Functions that are part of the language.
-const LANGUAGE: &[&str] = &[
-    "Fn", "call", "curry", "is_shared", "is_def_var", "is_def_fn", "type_of", "print", "debug", "eval",
-];
+/// Functions of the language that take any number of arguments.
+const ANY_NUMBER: &[&str] = &["call", "curry"];
 
 impl Checker<'_> {
     /// Checks a call with arguments of these types; returns the type of what it gives.
@@ -30,15 +28,17 @@ impl Checker<'_> {
             self.known = known;
             return None;
         }
+        if LANGUAGE.contains(&(name, number)) || ANY_NUMBER.contains(&name) {
+            return None;
+        }
         let overloads = self.names.callable(name).flat_map(|e| &e.overloads);
-        let fitting: Vec<&Overload> = overloads.filter(|o| o.params.len() == number).collect();
+        let language = LANGUAGE.iter().any(|(known, _)| *known == name);
+        let fits = |o: &&Overload| o.params.len() == number && !language;
+        let fitting: Vec<&Overload> = overloads.filter(fits).collect();
         if !fitting.is_empty() {
             let of = given(fitting.into_iter());
             self.host_options(call, None);
             return of;
-        }
-        if LANGUAGE.contains(&name) {
-            return None;
         }
         let unknown = || "?".to_string();
         let types: Vec<String> = args.iter().map(|of| of.clone().unwrap_or_else(unknown)).collect();

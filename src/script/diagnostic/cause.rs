@@ -84,6 +84,10 @@ pub(super) fn said_of(error: &EvalAltResult) -> Said {
             let message = "a loop goes over a list, a range such as 0..10, an object or a text";
             other("loop", message.into())
         }
+        E::ErrorMismatchDataType(expected, found, _) if expected == "bool" => {
+            let found = kind_of(type_name(found));
+            other("type", format!("a condition is true or false, not {found}"))
+        }
         E::ErrorMismatchDataType(expected, found, _)
         | E::ErrorMismatchOutputType(expected, found, _) => {
             let (expected, found) = (type_name(expected), type_name(found));
@@ -92,6 +96,10 @@ pub(super) fn said_of(error: &EvalAltResult) -> Said {
         E::ErrorStackOverflow(_) => {
             let message = "Stack overflow: functions call each other too deep";
             other("limit", message.into())
+        }
+        E::ErrorDataTooLarge(what, _) => {
+            let message = format!("{what} too large: more than a script may have; --limits FILE sets another limit");
+            other("limit", message)
         }
         error => other("runtime", bare(error)),
     }
@@ -115,7 +123,7 @@ fn host(value: &rhai::Dynamic) -> Said {
 
 fn call_of(call: &str) -> Said {
     let (name, types) = call.split_once(" (").unwrap_or((call, ")"));
-    let types = types.trim_end_matches(')').split(", ");
+    let types = types.strip_suffix(')').unwrap_or(types).split(", ");
     let types = types.filter(|of| !of.is_empty());
     let types: Vec<String> = types.map(|of| type_name(of).to_string()).collect();
     let message = format!("no function {name} ({})", types.join(", "));

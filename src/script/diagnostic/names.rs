@@ -47,13 +47,25 @@ const FORMS: usize = 5;
 
 /// What people who come from other languages write, and what it is here.
 const FOREIGN: &[(&[&str], &str)] = &[
-    (&["None", "null", "nil", "undefined", "NULL"], "nothing is written ()"),
+    (&["None", "null", "nil", "undefined", "NULL"], "the value that is nothing is written ()"),
     (&["True", "TRUE"], "write true"),
     (&["False", "FALSE"], "write false"),
     (&["self"], "the object of a method is called `this`"),
     (&["and"], "write &&"),
     (&["or"], "write ||"),
     (&["not"], "write !"),
+];
+
+/// Functions that are part of the language itself, with the number of their arguments.
+pub(in crate::script) const LANGUAGE: &[(&str, usize)] = &[
+    ("print", 1),
+    ("debug", 1),
+    ("type_of", 1),
+    ("eval", 1),
+    ("Fn", 1),
+    ("is_shared", 1),
+    ("is_def_var", 1),
+    ("is_def_fn", 2),
 ];
 
 /// What `name` of another language is here.
@@ -133,7 +145,17 @@ impl<'a> Names<'a> {
 
     /// Says what is wrong with a call that nothing takes.
     pub fn call(&self, call: &Mismatch) -> Told {
-        let Mismatch { name, types, .. } = *call;
+        let Mismatch { name, types, method } = *call;
+        let language = LANGUAGE.iter().find(|(known, _)| *known == name && !method);
+        if let Some((_, takes)) = language {
+            let joined = (name == "print").then(|| "parts are joined by +: print(\"a: \" + a)".into());
+            return Told {
+                code: "wrong-arguments",
+                message: format!("'{name}' takes {}, not {}", counts(&[*takes]), types.len()),
+                notes: joined.into_iter().collect(),
+                argument: None,
+            };
+        }
         if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
             return operator(name, types);
         }

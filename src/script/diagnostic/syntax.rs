@@ -28,7 +28,7 @@ pub(super) fn explain(kind: &ParseErrorType, source: &str, place: Place) -> (Pla
             notes.push("`[` right after a value takes an element of it: a comma may be missing before the `[`".into());
         }
         P::MissingToken(token, _) if matches!(token.as_str(), "," | ")" | "}") => {
-            notes.push(format!("a `{token}` or an operator is missing before this"));
+            notes.push(format!("a `{token}`, a closing bracket or an operator is missing before this"));
         }
         P::MismatchedType(expected, _) if expected.contains("iterable") => {
             notes.push("a range is written 0..5".into());
