@@ -39,7 +39,12 @@ enum Denied {
 
 /// Checks the files; returns whether they pass.
 pub(super) fn run(arguments: &Arguments) -> Result<bool> {
-    let recipes: Vec<PathBuf> = arguments.recipes.iter().cloned().chain(recipes_folder(None)).collect();
+    let recipes: Vec<PathBuf> = arguments
+        .recipes
+        .iter()
+        .cloned()
+        .chain(recipes_folder(None))
+        .collect();
     let (mut errors, mut warnings) = (0, 0);
     for file in &arguments.files {
         let (name, text) = read(file)?;

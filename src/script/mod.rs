@@ -265,7 +265,12 @@ pub fn check(
         source_size,
     };
     let name = path.display().to_string();
-    if let Err(error) = limits::within("bytes of source", "source_size", source_size, text.len() as u64) {
+    if let Err(error) = limits::within(
+        "bytes of source",
+        "source_size",
+        source_size,
+        text.len() as u64,
+    ) {
         return vec![Diagnostic::new(&raise(error), &name)];
     }
     check::check(sources, &shelves, &name, text)

@@ -9,8 +9,8 @@ use std::thread::{self, ThreadId};
 use include_dir::{Dir, include_dir};
 use parking_lot::Mutex;
 use rhai::{
-    AST, Engine, EvalAltResult, FnAccess, FnNamespace, FuncRegistration, GlobalRuntimeState, Module,
-    ModuleResolver, Position, Scope, Shared,
+    AST, Engine, EvalAltResult, FnAccess, FnNamespace, FuncRegistration, GlobalRuntimeState,
+    Module, ModuleResolver, Position, Scope, Shared,
 };
 use sha2::{Digest, Sha256};
 

@@ -21,7 +21,12 @@ fn findings(json: &str) -> BTreeSet<Finding> {
         assert!(!found["message"].as_str().unwrap().is_empty(), "{line}");
         let code = found["code"].as_str().unwrap();
         let (line, column) = (number(&found["line"]), number(&found["column"]));
-        (line, column, number(&found["end"]["column"]), code.to_string())
+        (
+            line,
+            column,
+            number(&found["end"]["column"]),
+            code.to_string(),
+        )
     };
     json.lines().map(finding).collect()
 }
@@ -34,7 +39,12 @@ fn every_seeded_mistake_is_found_at_its_place_and_nothing_else() {
         let place = Place::new();
         place.write("script.rhai", &text);
         let ran = place.run(&["check", "--format", "json", "script.rhai"]);
-        assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), ""), "{}", path.display());
+        assert_eq!(
+            (ran.code, ran.stderr.as_str()),
+            (Some(1), ""),
+            "{}",
+            path.display()
+        );
         let expected: BTreeSet<Finding> = marked("script.rhai", &text)
             .into_iter()
             .map(|mark| {
@@ -46,7 +56,11 @@ fn every_seeded_mistake_is_found_at_its_place_and_nothing_else() {
         let missed: Vec<_> = expected.difference(&found).collect();
         let more: Vec<_> = found.difference(&expected).collect();
         let name = path.display();
-        assert!(missed.is_empty() && more.is_empty(), "{name}: missed {missed:?}, found besides {more:?}\n{}", ran.stdout);
+        assert!(
+            missed.is_empty() && more.is_empty(),
+            "{name}: missed {missed:?}, found besides {more:?}\n{}",
+            ran.stdout
+        );
         seeded += expected.len();
     }
     assert!(seeded >= 30, "only {seeded} mistakes");
@@ -56,7 +70,11 @@ fn every_seeded_mistake_is_found_at_its_place_and_nothing_else() {
 fn scripts_and_recipes_are_clean() {
     let mut arguments = vec!["check".to_string(), "--deny".into(), "warnings".into()];
     for folder in ["scripts", "stdlib/nas"] {
-        arguments.extend(scripts(folder).iter().map(|path| path.display().to_string()));
+        arguments.extend(
+            scripts(folder)
+                .iter()
+                .map(|path| path.display().to_string()),
+        );
     }
     assert!(arguments.len() > 30, "{arguments:?}");
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -70,9 +88,15 @@ fn the_examples_of_the_documentation_are_clean() {
     let reference = Reference::of(&vocabulary());
     let place = Place::new();
     let mut names = vec!["check".to_string(), "--format".into(), "json".into()];
-    for entry in reference.all().filter(|e| !e.builtin && e.kind != Kind::Operator) {
+    for entry in reference
+        .all()
+        .filter(|e| !e.builtin && e.kind != Kind::Operator)
+    {
         for (number, example) in entry.examples().iter().enumerate() {
-            let name = format!("{}-{number}.rhai", entry.qualified().replace(['/', ':', '['], "_"));
+            let name = format!(
+                "{}-{number}.rhai",
+                entry.qualified().replace(['/', ':', '['], "_")
+            );
             place.write(&name, example);
             names.push(name);
         }
@@ -93,12 +117,27 @@ fn warnings_pass_unless_they_are_denied() {
     place.write("a.rhai", "let unused = 3;\n");
     let ran = place.run(&["check", "a.rhai"]);
     assert_eq!(ran.code, Some(0));
-    assert!(ran.stderr.starts_with("warning: variable 'unused' is never used"), "{}", ran.stderr);
-    assert!(ran.stderr.ends_with("0 errors, 1 warning"), "{}", ran.stderr);
-    assert_eq!(place.run(&["check", "--deny", "warnings", "a.rhai"]).code, Some(1));
+    assert!(
+        ran.stderr
+            .starts_with("warning: variable 'unused' is never used"),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr.ends_with("0 errors, 1 warning"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(
+        place.run(&["check", "--deny", "warnings", "a.rhai"]).code,
+        Some(1)
+    );
     place.write("b.rhai", "print(1);\n");
     let ran = place.run(&["check", "--deny", "warnings", "b.rhai"]);
-    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""));
+    assert_eq!(
+        (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+        (Some(0), "", "")
+    );
 }
 
 #[test]
@@ -106,7 +145,10 @@ fn nothing_is_run() {
     let place = Place::new();
     place.write("a.rhai", "print(\"never\");\nloop { }\n");
     let ran = place.run(&["check", "a.rhai"]);
-    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""));
+    assert_eq!(
+        (ran.code, ran.stdout.as_str(), ran.stderr.as_str()),
+        (Some(0), "", "")
+    );
     assert!(!place.path("runs").exists());
 }
 
@@ -114,7 +156,10 @@ fn nothing_is_run() {
 fn a_text_that_is_no_script_is_one_finding() {
     let place = Place::new();
     place.write("lib/broken.rhai", "fn run() {\n    let x = ;\n}\n");
-    place.write("a.rhai", "import \"lib/broken\" as broken;\nbroken::run();\n");
+    place.write(
+        "a.rhai",
+        "import \"lib/broken\" as broken;\nbroken::run();\n",
+    );
     let ran = place.run(&["check", "--format", "json", "a.rhai", "lib/broken.rhai"]);
     assert_eq!(ran.code, Some(1));
     let lines: Vec<&str> = ran.stdout.lines().collect();
@@ -122,8 +167,15 @@ fn a_text_that_is_no_script_is_one_finding() {
     for line in lines {
         let found: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(found["file"], "lib/broken.rhai");
-        assert_eq!((&found["line"], &found["column"]), (&2.into(), &13.into()), "{line}");
-        assert_eq!((&found["code"], &found["severity"]), (&"syntax".into(), &"error".into()));
+        assert_eq!(
+            (&found["line"], &found["column"]),
+            (&2.into(), &13.into()),
+            "{line}"
+        );
+        assert_eq!(
+            (&found["code"], &found["severity"]),
+            (&"syntax".into(), &"error".into())
+        );
     }
 }
 
@@ -134,5 +186,10 @@ fn standard_input_is_checked_too() {
     assert!(ran.stderr.contains("<stdin>:1:7"), "{}", ran.stderr);
     let lost = Place::new().run(&["check", "lost.rhai"]);
     assert_eq!(lost.code, Some(2));
-    assert!(lost.stderr.starts_with("error: cannot read script lost.rhai"), "{}", lost.stderr);
+    assert!(
+        lost.stderr
+            .starts_with("error: cannot read script lost.rhai"),
+        "{}",
+        lost.stderr
+    );
 }

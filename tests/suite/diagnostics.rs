@@ -76,7 +76,9 @@ pub fn marked(file: &str, text: &str) -> Vec<Marked> {
 pub fn scripts(folder: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(repository(folder)).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
-    let mut paths: Vec<PathBuf> = paths.filter(|p| p.extension().is_some_and(|e| e == "rhai")).collect();
+    let mut paths: Vec<PathBuf> = paths
+        .filter(|p| p.extension().is_some_and(|e| e == "rhai"))
+        .collect();
     paths.sort();
     paths
 }
@@ -113,7 +115,10 @@ fn check(path: &Path, update: bool) -> Result<(), String> {
     let name = path.file_stem().unwrap().to_string_lossy();
     let fail = |what: String| Err(format!("=== {name}: {what}\n{}\n", ran.stderr));
 
-    let marks: Vec<Marked> = files(&text).iter().flat_map(|(file, text)| marked(file, text)).collect();
+    let marks: Vec<Marked> = files(&text)
+        .iter()
+        .flat_map(|(file, text)| marked(file, text))
+        .collect();
     let [mark] = &marks[..] else {
         return fail(format!("{} places are marked", marks.len()));
     };
@@ -127,7 +132,10 @@ fn check(path: &Path, update: bool) -> Result<(), String> {
     let marked_width = (mark.end - mark.column).max(1);
     if (&file, line, column, width) != (&mark.file, mark.line, mark.column, marked_width) {
         let at = format!("{file}:{line}:{column}, {width} wide");
-        let expected = format!("{}:{}:{}, {marked_width} wide", mark.file, mark.line, mark.column);
+        let expected = format!(
+            "{}:{}:{}, {marked_width} wide",
+            mark.file, mark.line, mark.column
+        );
         return fail(format!("points at {at}; marked is {expected}"));
     }
     let kept = path.with_extension("txt");
@@ -147,8 +155,17 @@ fn every_broken_script_is_explained_at_the_right_place() {
     let paths = scripts(FOLDER);
     assert!(paths.len() >= 60, "only {} scripts", paths.len());
     let update = std::env::var_os("UPDATE_DIAGNOSTICS").is_some();
-    let wrong: Vec<String> = paths.iter().filter_map(|path| check(path, update).err()).collect();
-    assert!(wrong.is_empty(), "{} of {} are wrong:\n{}", wrong.len(), paths.len(), wrong.join("\n"));
+    let wrong: Vec<String> = paths
+        .iter()
+        .filter_map(|path| check(path, update).err())
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "{} of {} are wrong:\n{}",
+        wrong.len(),
+        paths.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]

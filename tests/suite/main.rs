@@ -3,8 +3,8 @@
 // A test may unwrap; the lint knows that only of the `#[test]` functions themselves.
 #![allow(clippy::unwrap_used)]
 
-mod checkpoints;
 mod check;
+mod checkpoints;
 mod devices;
 mod diagnostics;
 mod docs;

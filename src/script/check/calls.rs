@@ -4,7 +4,9 @@ use rhai::{FnCallExpr, Position};
 
 use super::members::given;
 use super::{Checker, Of, scopes};
-use crate::script::diagnostic::{LANGUAGE, Mismatch, called_variable, Severity, module_call, module_notes};
+use crate::script::diagnostic::{
+    LANGUAGE, Mismatch, Severity, called_variable, module_call, module_notes,
+};
 use crate::script::reference::Overload;
 
 /// Functions of the language that take any number of arguments.
@@ -41,7 +43,10 @@ impl Checker<'_> {
             return of;
         }
         let unknown = || "?".to_string();
-        let types: Vec<String> = args.iter().map(|of| of.clone().unwrap_or_else(unknown)).collect();
+        let types: Vec<String> = args
+            .iter()
+            .map(|of| of.clone().unwrap_or_else(unknown))
+            .collect();
         let mut told = self.names.call(&Mismatch {
             name,
             types: &types,
@@ -58,7 +63,9 @@ impl Checker<'_> {
     /// Checks a call of a module's function.
     fn module_call(&mut self, call: &FnCallExpr) {
         let (root, at) = (call.namespace.root().to_string(), call.namespace.position());
-        let Some(module) = self.module(&root, at) else { return };
+        let Some(module) = self.module(&root, at) else {
+            return;
+        };
         if call.namespace.path.len() > 1 {
             return;
         }
@@ -77,7 +84,10 @@ impl Checker<'_> {
         if alias == "global" {
             return None;
         }
-        let found = self.scopes.find(alias).filter(|f| f.variable.kind == scopes::Kind::Import);
+        let found = self
+            .scopes
+            .find(alias)
+            .filter(|f| f.variable.kind == scopes::Kind::Import);
         let known = match found {
             Some(found) => {
                 found.variable.used = true;
@@ -109,7 +119,9 @@ fn operation(operator: &str, args: &[Of]) -> Of {
                 _ => None,
             }
         }
-        ("-" | "+", [one]) => one.clone().filter(|of| matches!(of.as_str(), "int" | "float")),
+        ("-" | "+", [one]) => one
+            .clone()
+            .filter(|of| matches!(of.as_str(), "int" | "float")),
         _ => None,
     }
 }

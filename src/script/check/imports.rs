@@ -104,7 +104,10 @@ impl Imports {
 impl Imports {
     /// Whether an object of a module has this key.
     pub fn has_key(&self, name: &str) -> bool {
-        self.modules.values().flatten().any(|module| module.keys.contains(name))
+        self.modules
+            .values()
+            .flatten()
+            .any(|module| module.keys.contains(name))
     }
 }
 

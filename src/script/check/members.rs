@@ -13,7 +13,16 @@ use crate::script::reference::{Kind, Overload};
 const PLAIN: &[&str] = &["array", "string", "int", "float", "bool", "char"];
 
 /// What can be called on any value.
-const ANYTHING: &[&str] = &["call", "curry", "type_of", "is_shared", "to_string", "to_debug", "print", "debug"];
+const ANYTHING: &[&str] = &[
+    "call",
+    "curry",
+    "type_of",
+    "is_shared",
+    "to_string",
+    "to_debug",
+    "print",
+    "debug",
+];
 
 /// The keys that objects have in `ast`: in the text of objects, by assignment, or as the text of an index.
 pub(super) fn keys(ast: &AST) -> BTreeSet<String> {
@@ -71,14 +80,24 @@ impl Checker<'_> {
             self.likely(name, at);
             return None;
         };
-        let entries = || reference.all().filter(|e| e.receiver.as_deref() == Some(of));
+        let entries = || {
+            reference
+                .all()
+                .filter(|e| e.receiver.as_deref() == Some(of))
+        };
         let property = entries().find(|e| e.kind == Kind::Property && e.name == name);
         if let Some(property) = property {
             return given(property.overloads.iter().filter(|o| o.params.len() == 1));
         }
         // Some objects take any name: those of the states.
-        let mut indexes = entries().filter(|e| e.kind == Kind::Index).flat_map(|e| &e.overloads);
-        let named = indexes.any(|o| o.params.get(1).is_some_and(|(_, of)| of == "string" || of == "any"));
+        let mut indexes = entries()
+            .filter(|e| e.kind == Kind::Index)
+            .flat_map(|e| &e.overloads);
+        let named = indexes.any(|o| {
+            o.params
+                .get(1)
+                .is_some_and(|(_, of)| of == "string" || of == "any")
+        });
         if !named || of == "array" || of == "string" {
             let told = self.names.property(name, of, &[]);
             self.tell(at, name, told);
@@ -89,11 +108,14 @@ impl Checker<'_> {
     /// Notes a property that nothing has, where it looks like a slip of one that something has.
     fn likely(&mut self, name: &str, at: Position) {
         let reference = self.names.reference;
-        if self.keys.contains(name) || reference.has_property(name) || self.imports.has_key(name) {
+        let properties = || reference.all().filter(|e| e.kind == Kind::Property);
+        if self.keys.contains(name)
+            || properties().any(|e| e.name == name)
+            || self.imports.has_key(name)
+        {
             return;
         }
-        let properties = reference.all().filter(|e| e.kind == Kind::Property && !e.builtin);
-        let Some(near) = nearest(name, properties.map(|e| e.name.as_str())) else {
+        let Some(near) = nearest(name, properties().map(|e| e.name.as_str())) else {
             return;
         };
         // Objects may have any keys; only what is all but the name of a property is taken for a slip.
@@ -112,7 +134,10 @@ impl Checker<'_> {
         if ANYTHING.contains(&name) || self.names.own(name).any(|params| params.len() == number) {
             return None;
         }
-        let of = receiver.as_deref().filter(|of| self.is_known(of)).map(str::to_string);
+        let of = receiver
+            .as_deref()
+            .filter(|of| self.is_known(of))
+            .map(str::to_string);
         let takes = |overload: &&Overload| {
             let first = overload.params.first().map(|(_, first)| first.as_str());
             let fits = of.is_none() || first == of.as_deref() || first == Some("any");

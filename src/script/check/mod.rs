@@ -3,6 +3,8 @@
 //! looks like one.
 
 mod calls;
+mod closures;
+mod expressions;
 mod functions;
 mod imports;
 mod members;

@@ -24,11 +24,19 @@ pub(super) fn of(ast: &AST, functions: &[(String, Vec<String>)]) -> Known {
 impl Checker<'_> {
     /// Checks the object that is given to a call at `at`, where `known` are its options.
     fn object(&mut self, call: &FnCallExpr, at: usize, known: &[String]) {
-        let Some(Expr::Map(map, _)) = call.args.get(at) else { return };
+        let Some(Expr::Map(map, _)) = call.args.get(at) else {
+            return;
+        };
         for (key, _) in &map.0 {
             if known.iter().all(|known| **known != *key.name) {
                 let error = Error::unknown("option", key.name.as_str(), known.to_vec());
-                self.find(Severity::Error, "unknown-option", key.pos, error.to_string(), None);
+                self.find(
+                    Severity::Error,
+                    "unknown-option",
+                    key.pos,
+                    error.to_string(),
+                    None,
+                );
             }
         }
     }
@@ -36,7 +44,9 @@ impl Checker<'_> {
     /// Checks the options of a call of a function that takes what `known` says.
     pub(super) fn options(&mut self, call: &FnCallExpr, known: &Known) {
         let id = (call.name.to_string(), call.args.len());
-        let Some(Accepted { at, names }) = known.get(&id) else { return };
+        let Some(Accepted { at, names }) = known.get(&id) else {
+            return;
+        };
         let names = match names {
             OptionNames::Listed(names) => names.clone(),
             OptionNames::Of(path, name) => {
@@ -62,9 +72,15 @@ impl Checker<'_> {
             overloads.filter_map(|o| Some((o.options()?, &entry.options)))
         });
         let found: Vec<_> = places.collect();
-        let Some((at, names)) = found.first() else { return };
+        let Some((at, names)) = found.first() else {
+            return;
+        };
         // Methods of two types may have one name and different options.
-        if found.iter().all(|(other, more)| other == at && more == names) && *at >= hidden {
+        if found
+            .iter()
+            .all(|(other, more)| other == at && more == names)
+            && *at >= hidden
+        {
             self.object(call, at - hidden, names);
         }
     }

@@ -76,7 +76,10 @@ impl Scopes {
 
     /// Leaves a block; returns its variables.
     pub fn leave(&mut self) -> Vec<Variable> {
-        self.scopes.pop().map(|scope| scope.variables).unwrap_or_default()
+        self.scopes
+            .pop()
+            .map(|scope| scope.variables)
+            .unwrap_or_default()
     }
 
     /// Enters a function, which sees nothing of what is around it.
@@ -110,7 +113,11 @@ impl Scopes {
         let (mut captured, mut here) = (false, true);
         for scope in self.scopes.iter_mut().rev() {
             let closure = scope.closure;
-            let found = scope.variables.iter_mut().rev().find(|v| v.ident.name == name);
+            let found = scope
+                .variables
+                .iter_mut()
+                .rev()
+                .find(|v| v.ident.name == name);
             if let Some(variable) = found {
                 return Some(Found {
                     variable,

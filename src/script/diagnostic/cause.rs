@@ -44,7 +44,9 @@ pub(super) fn said_of(error: &EvalAltResult) -> Said {
     let other = |code: &str, message: String| said(code, Cause::Other, message);
     match error {
         E::ErrorRuntime(value, _) => host(value),
-        E::ErrorTerminated(reason, _) if reason.is_unit() => other("interrupted", "interrupted".into()),
+        E::ErrorTerminated(reason, _) if reason.is_unit() => {
+            other("interrupted", "interrupted".into())
+        }
         E::ErrorTerminated(limit, _) => other("limit", limit.to_string()),
         E::ErrorDataRace(..) => other(
             "data-race",
@@ -73,11 +75,13 @@ pub(super) fn said_of(error: &EvalAltResult) -> Said {
         E::ErrorIndexingType(types, _) => other("index", indexing(types)),
         E::ErrorIndexNotFound(index, _) => other("index", format!("there is no {index} in it")),
         E::ErrorArrayBounds(length, index, _) => {
-            let message = format!("index {index} is outside of the list, which has {length} elements");
+            let message =
+                format!("index {index} is outside of the list, which has {length} elements");
             other("index", message)
         }
         E::ErrorStringBounds(length, index, _) => {
-            let message = format!("index {index} is outside of the text, which has {length} characters");
+            let message =
+                format!("index {index} is outside of the text, which has {length} characters");
             other("index", message)
         }
         E::ErrorFor(_) => {
@@ -98,7 +102,9 @@ pub(super) fn said_of(error: &EvalAltResult) -> Said {
             other("limit", message.into())
         }
         E::ErrorDataTooLarge(what, _) => {
-            let message = format!("{what} too large: more than a script may have; --limits FILE sets another limit");
+            let message = format!(
+                "{what} too large: more than a script may have; --limits FILE sets another limit"
+            );
             other("limit", message)
         }
         error => other("runtime", bare(error)),

@@ -3,6 +3,7 @@
 
 mod cause;
 mod chain;
+mod forms;
 mod names;
 mod notes;
 mod render;
@@ -13,7 +14,9 @@ pub(super) mod text;
 pub(super) use cause::kind_of;
 pub(super) use chain::place;
 pub(super) use names::{LANGUAGE, Mismatch, Names, Told, did_you_mean, functions_of};
-pub(super) use notes::{called_variable, module as module_notes, module_call, variable as variable_notes};
+pub(super) use notes::{
+    called_variable, module as module_notes, module_call, variable as variable_notes,
+};
 pub(super) use scene::start;
 
 use cause::Cause;

@@ -3,6 +3,7 @@
 
 use rhai::AST;
 
+use super::forms::counts;
 use super::kind_of;
 use crate::error::nearest;
 use crate::script::reference::{Entry, Kind, Overload, Reference};
@@ -42,12 +43,12 @@ pub(in crate::script) struct Mismatch<'a> {
     pub method: bool,
 }
 
-/// The most forms of a call that are shown.
-const FORMS: usize = 5;
-
 /// What people who come from other languages write, and what it is here.
 const FOREIGN: &[(&[&str], &str)] = &[
-    (&["None", "null", "nil", "undefined", "NULL"], "the value that is nothing is written ()"),
+    (
+        &["None", "null", "nil", "undefined", "NULL"],
+        "the value that is nothing is written ()",
+    ),
     (&["True", "TRUE"], "write true"),
     (&["False", "FALSE"], "write false"),
     (&["self"], "the object of a method is called `this`"),
@@ -85,7 +86,11 @@ impl<'a> Names<'a> {
         let called = |e: &&Entry| matches!(e.kind, Kind::Function | Kind::Method);
         let reference: &'a Reference = self.reference;
         let entries = reference.all().filter(|e| e.module.is_none());
-        entries.filter(called).filter(move |e| e.name == name).collect::<Vec<_>>().into_iter()
+        entries
+            .filter(called)
+            .filter(move |e| e.name == name)
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// The parameters of the script's own functions called `name`.
@@ -98,7 +103,9 @@ impl<'a> Names<'a> {
     pub fn nearest_function(&self, name: &str) -> Option<&str> {
         let own = self.own.iter().map(|(own, _)| own.as_str());
         let entries = self.reference.all().filter(|e| e.module.is_none());
-        let plain = entries.filter(|e| e.kind == Kind::Function).map(|e| e.name.as_str());
+        let plain = entries
+            .filter(|e| e.kind == Kind::Function)
+            .map(|e| e.name.as_str());
         let methods = self.reference.all().filter(|e| e.kind == Kind::Method);
         let near = nearest(name, own.chain(plain));
         near.or_else(|| nearest(name, methods.map(|e| e.name.as_str())))
@@ -117,15 +124,24 @@ impl<'a> Names<'a> {
     /// Says what is wrong with a property.
     pub fn property(&self, name: &str, of: &str, keys: &[String]) -> Told {
         let mut notes = Vec::new();
-        if let Some(method) = self.members(of).find(|e| e.kind == Kind::Method && e.name == name) {
+        if let Some(method) = self
+            .members(of)
+            .find(|e| e.kind == Kind::Method && e.name == name)
+        {
             let signature = method.signatures.first().map_or("", String::as_str);
-            notes.push(format!("'{name}' is a method, which is called with parentheses: {signature}"));
+            notes.push(format!(
+                "'{name}' is a method, which is called with parentheses: {signature}"
+            ));
         } else {
             let properties = self.members(of).filter(|e| e.kind == Kind::Property);
             let names = properties.map(|e| e.name.as_str()).collect::<Vec<_>>();
-            let keys = keys.iter().map(String::as_str).filter(|key| of == "map" && *key != name);
+            let keys = keys
+                .iter()
+                .map(String::as_str)
+                .filter(|key| of == "map" && *key != name);
             let methods = self.members(of).map(|e| e.name.as_str());
-            let near = nearest(name, names.iter().copied().chain(keys)).or_else(|| nearest(name, methods));
+            let near =
+                nearest(name, names.iter().copied().chain(keys)).or_else(|| nearest(name, methods));
             match near {
                 Some(near) => notes.push(did_you_mean(near)),
                 None if names.is_empty() || of == "map" => {}
@@ -145,10 +161,15 @@ impl<'a> Names<'a> {
 
     /// Says what is wrong with a call that nothing takes.
     pub fn call(&self, call: &Mismatch) -> Told {
-        let Mismatch { name, types, method } = *call;
+        let Mismatch {
+            name,
+            types,
+            method,
+        } = *call;
         let language = LANGUAGE.iter().find(|(known, _)| *known == name && !method);
         if let Some((_, takes)) = language {
-            let joined = (name == "print").then(|| "parts are joined by +: print(\"a: \" + a)".into());
+            let joined =
+                (name == "print").then(|| "parts are joined by +: print(\"a: \" + a)".into());
             return Told {
                 code: "wrong-arguments",
                 message: format!("'{name}' takes {}, not {}", counts(&[*takes]), types.len()),
@@ -169,7 +190,11 @@ impl<'a> Names<'a> {
     /// Says what is wrong with a call of a name that there is not.
     fn unknown(&self, call: &Mismatch) -> Told {
         let name = call.name;
-        let receiver = call.types.first().filter(|_| call.method).map(String::as_str);
+        let receiver = call
+            .types
+            .first()
+            .filter(|_| call.method)
+            .map(String::as_str);
         let told = |code, message, notes: Option<String>| Told {
             code,
             message,
@@ -184,18 +209,29 @@ impl<'a> Names<'a> {
             };
             let kind = if call.method { "method" } else { "function" };
             let note = foreign(name).or_else(|| near.map(did_you_mean));
-            let code = if call.method { "unknown-method" } else { "unknown-function" };
+            let code = if call.method {
+                "unknown-method"
+            } else {
+                "unknown-function"
+            };
             return told(code, format!("unknown {kind} '{name}'"), note);
         };
         let message = format!("{} has no method '{name}'", kind_of(of));
-        let property = self.members(of).find(|e| e.kind == Kind::Property && e.name == name);
+        let property = self
+            .members(of)
+            .find(|e| e.kind == Kind::Property && e.name == name);
         let note = match property {
-            Some(_) => Some(format!("'{name}' is a property: write it without parentheses")),
+            Some(_) => Some(format!(
+                "'{name}' is a property: write it without parentheses"
+            )),
             None if of == "()" => Some(NOTHING.into()),
             None => {
                 // Whatever takes such a value first can be called after a dot.
                 let takes = |e: &&Entry| e.overloads.iter().any(|o| takes(o, of));
-                let free = self.reference.all().filter(|e| e.kind == Kind::Function && e.module.is_none());
+                let free = self
+                    .reference
+                    .all()
+                    .filter(|e| e.kind == Kind::Function && e.module.is_none());
                 let members = self.members(of).map(|e| e.name.as_str());
                 let free = free.filter(takes).map(|e| e.name.as_str());
                 nearest(name, members.chain(free)).map(did_you_mean)
@@ -203,132 +239,27 @@ impl<'a> Names<'a> {
         };
         told("unknown-method", message, note)
     }
-
-    /// Says what is wrong with a call of a name that there is, with other arguments.
-    fn mismatch(&self, call: &Mismatch) -> Told {
-        let Mismatch { name, types, method } = *call;
-        let receiver = types.first().map_or("?", String::as_str);
-        let of_receiver = |e: &&Entry| {
-            receiver == "?" || e.overloads.iter().any(|o| takes(o, receiver))
-        };
-        let plain = |e: &&Entry| !method && e.kind == Kind::Function;
-        let entries: Vec<&Entry> = self.callable(name).collect();
-        let mut fitting: Vec<&Entry> = entries.iter().filter(|e| plain(e) || of_receiver(e)).copied().collect();
-        let own: Vec<&[String]> = self.own(name).collect();
-        if fitting.is_empty() && own.is_empty() {
-            let owners: Vec<&str> = entries.iter().filter_map(|e| e.receiver.as_deref()).collect();
-            if owners.is_empty() {
-                fitting = entries;
-            } else {
-                let mut notes = vec![format!("'{name}' is a method of {}", some(&owners))];
-                if receiver == "()" {
-                    notes.push(NOTHING.into());
-                }
-                return Told {
-                    code: "unknown-method",
-                    message: format!("{} has no method '{name}'", kind_of(receiver)),
-                    notes,
-                    argument: None,
-                };
-            }
-        }
-        let mut forms: Vec<(&Overload, &String)> = Vec::new();
-        for entry in &fitting {
-            forms.extend(entry.overloads.iter().zip(&entry.signatures));
-        }
-        if receiver != "?" && method {
-            forms.retain(|(overload, _)| takes(overload, receiver));
-        }
-        // The language has most functions for numbers of sixteen kinds, of which scripts make two.
-        forms.retain(|(overload, _)| !overload.params.iter().any(|(_, of)| is_rare(of)));
-        let mut signatures: Vec<String> = forms.iter().map(|(_, s)| (*s).clone()).collect();
-        signatures.extend(own.iter().map(|params| format!("{name}({})", params.join(", "))));
-        let (message, argument) = self.difference(call, &forms, &own);
-        let mut notes: Vec<String> = signatures.iter().take(FORMS).map(|s| format!("it is called as {s}")).collect();
-        if signatures.len() > FORMS {
-            notes.push(format!("and in {} more ways: `nas-script doc {name}`", signatures.len() - FORMS));
-        }
-        Told {
-            code: "wrong-arguments",
-            message,
-            notes,
-            argument,
-        }
-    }
-
-    /// What is wrong with the arguments, and which of them if it is one.
-    fn difference(
-        &self,
-        call: &Mismatch,
-        forms: &[(&Overload, &String)],
-        own: &[&[String]],
-    ) -> (String, Option<usize>) {
-        let Mismatch { name, types, method } = *call;
-        let hidden = usize::from(method);
-        let given = types.len() - hidden.min(types.len());
-        let mut takes: Vec<usize> = forms.iter().map(|(o, _)| o.params.len().saturating_sub(hidden)).collect();
-        takes.extend(own.iter().map(|params| params.len()));
-        takes.sort_unstable();
-        takes.dedup();
-        if !takes.contains(&given) {
-            return (format!("'{name}' takes {}, not {given}", counts(&takes)), None);
-        }
-        let same: Vec<&Overload> = forms.iter().map(|(o, _)| *o).filter(|o| o.params.len() == types.len()).collect();
-        if let [overload] = same[..] {
-            let wrong = overload.params.iter().zip(types).position(|((_, of), given)| {
-                of != "any" && given != "?" && of != given
-            });
-            if let Some(at) = wrong.filter(|at| *at >= hidden) {
-                let (param, of) = &overload.params[at];
-                let (of, found) = (kind_of(of), kind_of(&types[at]));
-                let message = format!("'{name}' expects {of} as '{param}', found {found}");
-                return (message, Some(at - hidden));
-            }
-        }
-        let types = types[hidden.min(types.len())..].join(", ");
-        (format!("'{name}' does not take ({types})"), None)
-    }
-}
-
-/// Whether `of` is a type of numbers that no script makes.
-fn is_rare(of: &str) -> bool {
-    let sized = of.strip_prefix(['i', 'u', 'f']);
-    sized.is_some_and(|size| size.parse::<u8>().is_ok() || size == "size")
 }
 
 /// Why a value may be nothing.
-const NOTHING: &str = "what stands before the dot is (): what gave it returned nothing";
+pub(super) const NOTHING: &str = "what stands before the dot is (): what gave it returned nothing";
 
 /// Whether the first parameter takes a value of the type `of`.
-fn takes(overload: &Overload, of: &str) -> bool {
-    overload.params.first().is_some_and(|(_, first)| first == of || first == "any")
-}
-
-/// "1 or 2 arguments".
-fn counts(takes: &[usize]) -> String {
-    let numbers: Vec<String> = takes.iter().map(ToString::to_string).collect();
-    let noun = if takes == [1] { "argument" } else { "arguments" };
-    match &numbers[..] {
-        [] => "other arguments".into(),
-        [one] if one == "0" => "no arguments".into(),
-        [one] => format!("{one} {noun}"),
-        [most @ .., last] => format!("{} or {last} {noun}", most.join(", ")),
-    }
-}
-
-/// A few of `names`, in words.
-fn some(names: &[&str]) -> String {
-    let mut names: Vec<String> = names.iter().map(|of| kind_of(of)).collect();
-    names.dedup();
-    names.truncate(3);
-    names.join(", ")
+pub(super) fn takes(overload: &Overload, of: &str) -> bool {
+    overload
+        .params
+        .first()
+        .is_some_and(|(_, first)| first == of || first == "any")
 }
 
 fn operator(name: &str, types: &[String]) -> Told {
     let kinds: Vec<String> = types.iter().map(|of| kind_of(of)).collect();
     Told {
         code: "operator",
-        message: format!("operator '{name}' cannot be applied to {}", kinds.join(" and ")),
+        message: format!(
+            "operator '{name}' cannot be applied to {}",
+            kinds.join(" and ")
+        ),
         notes: Vec::new(),
         argument: None,
     }

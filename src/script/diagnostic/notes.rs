@@ -49,8 +49,14 @@ pub(super) fn explain(mut diagnostic: Diagnostic, sources: &Sources) -> Diagnost
             diagnostic.place = Some(at_word(source, place, &name));
             let ast = scene(source);
             let reference = Reference::of(&vocabulary());
-            let names = Names { reference: &reference, own: Vec::new() };
-            tell(&mut diagnostic, names.property(&name, &of, &scene::keys(&ast)));
+            let names = Names {
+                reference: &reference,
+                own: Vec::new(),
+            };
+            tell(
+                &mut diagnostic,
+                names.property(&name, &of, &scene::keys(&ast)),
+            );
         }
         Cause::Call { name, types } => {
             let ast = scene(source);
@@ -109,7 +115,9 @@ fn at_word(source: &str, place: Place, name: &str) -> Place {
 fn after_dot(source: &str, place: Place) -> Place {
     let offset = text::offset(source, place);
     let rest = &source[offset..];
-    let dot = ["?.", "."].into_iter().find(|dot| rest.starts_with(*dot) && !rest.starts_with(".."));
+    let dot = ["?.", "."]
+        .into_iter()
+        .find(|dot| rest.starts_with(*dot) && !rest.starts_with(".."));
     let Some(dot) = dot else { return place };
     let name = rest[dot.len()..].trim_start();
     match name.starts_with(text::is_word) {
@@ -118,7 +126,13 @@ fn after_dot(source: &str, place: Place) -> Place {
     }
 }
 
-pub(in crate::script) fn variable(ast: &AST, source: &str, place: Place, name: &str, known: &[String]) -> Vec<String> {
+pub(in crate::script) fn variable(
+    ast: &AST,
+    source: &str,
+    place: Place,
+    name: &str,
+    known: &[String],
+) -> Vec<String> {
     let reach = scene::reach(ast, place);
     if reach.outside.iter().any(|outside| outside == name) {
         return vec![format!(
@@ -140,9 +154,14 @@ pub(in crate::script) fn variable(ast: &AST, source: &str, place: Place, name: &
         return vec![format!("a new variable is made with `let {name} = …`")];
     }
     let reference = Reference::of(&vocabulary());
-    let names = Names { reference: &reference, own: Vec::new() };
+    let names = Names {
+        reference: &reference,
+        own: Vec::new(),
+    };
     match names.callable(name).next() {
-        Some(_) => vec![format!("'{name}' is a function of the host; wrap it: |x| {name}(x)")],
+        Some(_) => vec![format!(
+            "'{name}' is a function of the host; wrap it: |x| {name}(x)"
+        )],
         None => Vec::new(),
     }
 }
@@ -152,7 +171,9 @@ pub(in crate::script) fn module(ast: &AST, alias: &str) -> Vec<String> {
     if let Some(near) = nearest(alias, imports.iter().map(|(alias, _)| alias.as_str())) {
         return vec![did_you_mean(near)];
     }
-    let library: Vec<String> = crate::script::modules::library().map(|(path, _)| path).collect();
+    let library: Vec<String> = crate::script::modules::library()
+        .map(|(path, _)| path)
+        .collect();
     let short = |path: &String| path.rsplit('/').next() == Some(alias);
     match library.iter().find(|path| short(path)) {
         Some(path) => vec![format!("import it first: import \"{path}\" as {alias};")],
@@ -163,7 +184,10 @@ pub(in crate::script) fn module(ast: &AST, alias: &str) -> Vec<String> {
 /// A call of the function `name` of the module that is imported as `alias`.
 fn of_module(ast: &AST, sources: &Sources, alias: &str, name: &str, types: &[String]) -> Told {
     let imports = scene::imports(ast);
-    let path = imports.iter().find(|(known, _)| known == alias).map(|(_, path)| path.as_str());
+    let path = imports
+        .iter()
+        .find(|(known, _)| known == alias)
+        .map(|(_, path)| path.as_str());
     let functions = path.map_or_else(Vec::new, |path| sources.functions(path));
     module_call(alias, name, types.len(), &functions)
 }
@@ -176,13 +200,18 @@ pub(in crate::script) fn module_call(
     functions: &[(String, Vec<String>)],
 ) -> Told {
     let forms = functions.iter().filter(|(function, _)| function == name);
-    let forms: Vec<String> = forms.map(|(_, p)| format!("{alias}::{name}({})", p.join(", "))).collect();
+    let forms: Vec<String> = forms
+        .map(|(_, p)| format!("{alias}::{name}({})", p.join(", ")))
+        .collect();
     if !forms.is_empty() {
         let plural = if given == 1 { "argument" } else { "arguments" };
         return Told {
             code: "wrong-arguments",
             message: format!("'{alias}::{name}' does not take {given} {plural}"),
-            notes: forms.iter().map(|form| format!("it is called as {form}")).collect(),
+            notes: forms
+                .iter()
+                .map(|form| format!("it is called as {form}"))
+                .collect(),
             argument: None,
         };
     }
@@ -208,11 +237,22 @@ fn call(ast: &AST, place: Place, name: &str, types: &[String]) -> Told {
         reference: &reference,
         own: functions_of(ast),
     };
-    let method = scene::at_call(ast, place, |call, method| (*call.name == *name).then_some(method));
+    let method = scene::at_call(ast, place, |call, method| {
+        (*call.name == *name).then_some(method)
+    });
     // Where the place is not that of a call, such as an operator's, it is none of a method.
     let method = method.unwrap_or(false);
-    let mut told = names.call(&Mismatch { name, types, method });
-    if !method && scene::reach(ast, place).visible.iter().any(|variable| variable == name) {
+    let mut told = names.call(&Mismatch {
+        name,
+        types,
+        method,
+    });
+    if !method
+        && scene::reach(ast, place)
+            .visible
+            .iter()
+            .any(|variable| variable == name)
+    {
         told.notes = vec![called_variable(name)];
     }
     told
@@ -233,9 +273,11 @@ fn option(diagnostic: &mut Diagnostic, sources: &Sources, name: &str) {
         diagnostic.place = Some(found);
         return;
     }
-    let found = diagnostic.calls.iter().enumerate().find_map(|(at, call)| {
-        Some((at, key(&call.source, call.place)?))
-    });
+    let found = diagnostic
+        .calls
+        .iter()
+        .enumerate()
+        .find_map(|(at, call)| Some((at, key(&call.source, call.place)?)));
     let Some((at, found)) = found else { return };
     // The error is about the caller's text; where it was noticed is a step on the way.
     let noticed = Call {
@@ -246,11 +288,4 @@ fn option(diagnostic: &mut Diagnostic, sources: &Sources, name: &str) {
     let call = diagnostic.calls[at].clone();
     (diagnostic.source, diagnostic.place) = (call.source, Some(found));
     diagnostic.calls.splice(..=at, [noticed]);
-}
-
-impl Reference {
-    /// Whether there is a property of this name on anything.
-    pub(in crate::script) fn has_property(&self, name: &str) -> bool {
-        self.all().any(|entry| entry.kind == Kind::Property && entry.name == name)
-    }
 }

@@ -42,7 +42,9 @@ pub(super) fn render(diagnostic: &Diagnostic, sources: &Sources, colour: bool) -
     let title = level.primary_title(diagnostic.message.as_str());
     let report = [title.elements(elements)];
     let rendered = renderer.term_width(WIDTH).render(&report);
-    let lines = rendered.lines().map(|line| format!("{}\n", line.trim_end()));
+    let lines = rendered
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()));
     lines.collect()
 }
 

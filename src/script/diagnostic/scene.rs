@@ -117,7 +117,10 @@ pub(super) fn reach(ast: &AST, at: Place) -> Reach {
     // The function around the place, from brace to brace.
     let functions = || ast.shared_lib().iter_script_fn_info().map(|(.., f)| f);
     let around = functions().filter(|f| !f.name.contains('$')).find_map(|f| {
-        let (first, last) = (place(f.body.start_position())?, place(f.body.end_position())?);
+        let (first, last) = (
+            place(f.body.start_position())?,
+            place(f.body.end_position())?,
+        );
         (first <= at && at <= last).then_some((first, last, f.params.clone()))
     });
     let mut declared: Vec<(Place, String)> = Vec::new();
@@ -139,23 +142,34 @@ pub(super) fn reach(ast: &AST, at: Place) -> Reach {
     let in_a_function = |place: &Place| {
         let mut named = functions().filter(|f| !f.name.contains('$'));
         named.any(|f| {
-            let span = (self::place(f.body.start_position()), self::place(f.body.end_position()));
+            let span = (
+                self::place(f.body.start_position()),
+                self::place(f.body.end_position()),
+            );
             matches!(span, (Some(first), Some(last)) if first <= *place && *place <= last)
         })
     };
     let script = declared.iter().filter(|(place, _)| !in_a_function(place));
     let script = script.map(|(_, name)| name.clone());
     let Some((first, last, params)) = around else {
-        let before = declared.iter().filter(|(place, _)| *place < at && !in_a_function(place));
+        let before = declared
+            .iter()
+            .filter(|(place, _)| *place < at && !in_a_function(place));
         return Reach {
             visible: before.map(|(_, name)| name.clone()).collect(),
             outside: Vec::new(),
         };
     };
-    let inside = declared.iter().filter(|(place, _)| first <= *place && *place <= last.min(at));
+    let inside = declared
+        .iter()
+        .filter(|(place, _)| first <= *place && *place <= last.min(at));
     let inside = inside.map(|(_, name)| name.clone());
     Reach {
-        visible: params.iter().map(ToString::to_string).chain(inside).collect(),
+        visible: params
+            .iter()
+            .map(ToString::to_string)
+            .chain(inside)
+            .collect(),
         outside: script.collect(),
     }
 }

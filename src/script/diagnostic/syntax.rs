@@ -21,14 +21,19 @@ pub(super) fn explain(kind: &ParseErrorType, source: &str, place: Place) -> (Pla
             let word = text::word(&source[at..]);
             notes.push(match foreign(word) {
                 Some(here) => here,
-                None => "a `;` ends a statement; between two values there is an operator or a comma".into(),
+                None => {
+                    "a `;` ends a statement; between two values there is an operator or a comma"
+                        .into()
+                }
             });
         }
         P::MissingToken(token, _) if token == "]" => {
             notes.push("`[` right after a value takes an element of it: a comma may be missing before the `[`".into());
         }
         P::MissingToken(token, _) if matches!(token.as_str(), "," | ")" | "}") => {
-            notes.push(format!("a `{token}`, a closing bracket or an operator is missing before this"));
+            notes.push(format!(
+                "a `{token}`, a closing bracket or an operator is missing before this"
+            ));
         }
         P::MismatchedType(expected, _) if expected.contains("iterable") => {
             notes.push("a range is written 0..5".into());
@@ -49,7 +54,9 @@ pub(super) fn explain(kind: &ParseErrorType, source: &str, place: Place) -> (Pla
             notes.push("functions of one name differ in the number of their parameters".into());
         }
         P::WrongFnDefinition => {
-            notes.push("inside of a block a function is written as a closure: let f = |x| …;".into());
+            notes.push(
+                "inside of a block a function is written as a closure: let f = |x| …;".into(),
+            );
         }
         P::AssignmentToInvalidLHS(_) => {
             notes.push("`=` sets a variable, `==` compares".into());
@@ -64,13 +71,18 @@ pub(super) fn explain(kind: &ParseErrorType, source: &str, place: Place) -> (Pla
 fn after_previous(source: &str, at: usize) -> usize {
     let before = source[..at].trim_end();
     let line = before.rfind('\n').map_or(0, |at| at + 1);
-    let code = before[line..].find("//").map_or(before, |comment| &before[..line + comment]);
+    let code = before[line..]
+        .find("//")
+        .map_or(before, |comment| &before[..line + comment]);
     let end = code.trim_end().len();
     if end <= line && line > 0 {
         return after_previous(source, line - 1);
     }
     // The last character itself is what can be underlined.
-    code.trim_end().char_indices().next_back().map_or(at, |(last, _)| last)
+    code.trim_end()
+        .char_indices()
+        .next_back()
+        .map_or(at, |(last, _)| last)
 }
 
 /// Where the bracket was opened that is not closed at the end.
@@ -95,8 +107,12 @@ fn unclosed(source: &str, token: Option<&String>) -> Option<String> {
         at += length.max(1);
     }
     let Some(&(bracket, at)) = open.last() else {
-        return token.filter(|token| *token == ";").map(|_| "a `;` is missing at the end".into());
+        return token
+            .filter(|token| *token == ";")
+            .map(|_| "a `;` is missing at the end".into());
     };
     let (line, column) = text::place(source, at);
-    Some(format!("the `{bracket}` in line {line}, column {column}, is not closed"))
+    Some(format!(
+        "the `{bracket}` in line {line}, column {column}, is not closed"
+    ))
 }
