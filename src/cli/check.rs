@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::sandbox::SandboxArgs;
 use super::{colour, read_script};
 use crate::error::{Error, Result};
 use crate::report::progress::say;
-use crate::script::{self, Diagnostic, Severity, Sources, recipes_folder};
+use crate::script::{self, Diagnostic, Severity, Sources};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -21,9 +22,8 @@ pub(super) struct Arguments {
     /// Fail on warnings too.
     #[arg(long, value_name = "warnings")]
     deny: Option<Denied>,
-    /// A folder of recipes, where imports are looked for before the user's own recipes.
-    #[arg(long, value_name = "DIR")]
-    recipes: Vec<PathBuf>,
+    #[command(flatten)]
+    sandbox: SandboxArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -39,18 +39,13 @@ enum Denied {
 
 /// Checks the files; returns whether they pass.
 pub(super) fn run(arguments: &Arguments) -> Result<bool> {
-    let recipes: Vec<PathBuf> = arguments
-        .recipes
-        .iter()
-        .cloned()
-        .chain(recipes_folder(None))
-        .collect();
+    let sandbox = arguments.sandbox.open()?;
     let (mut errors, mut warnings) = (0, 0);
     for file in &arguments.files {
         let (name, text) = read(file)?;
         let folder = file.parent().unwrap_or(Path::new(""));
         let sources = Sources::default();
-        for finding in script::check(&sources, &name, &text, folder, &recipes) {
+        for finding in script::check(&sources, &name, &text, folder, &sandbox) {
             match finding.severity {
                 Severity::Error => errors += 1,
                 Severity::Warning => warnings += 1,

@@ -54,7 +54,7 @@ pub use reference::{Entry, Kind, Overload, Reference, Section};
 pub use rescore::Rescorer;
 
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -249,17 +249,17 @@ pub fn parse(sources: &Sources, path: &Path, text: &str) -> Result<Vec<Declared>
     compile(&parser(), sources, path, text).map(|ast| declared(&ast))
 }
 
-/// Checks the script `text` that came from `path`, without running it. Imports are looked for in `folder`, then in
-/// `recipes`; `sources` learns their texts. The findings are in the order of their places.
+/// Checks the script `text` that came from `path`, without running it. Imports are looked for in `folder`, then in the
+/// recipes of `sandbox`; `sources` learns their texts. The findings are in the order of their places.
 pub fn check(
     sources: &Sources,
     path: &Path,
     text: &str,
     folder: &Path,
-    recipes: &[PathBuf],
+    sandbox: &Sandbox,
 ) -> Vec<Diagnostic> {
-    let folders = std::iter::once(folder.to_path_buf()).chain(recipes.iter().cloned());
-    let source_size = Limits::default().source_size;
+    let folders = std::iter::once(folder.to_path_buf()).chain(sandbox.recipes.iter().cloned());
+    let source_size = sandbox.limits.source_size;
     let shelves = modules::Shelves {
         folders: folders.collect(),
         source_size,

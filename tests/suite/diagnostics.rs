@@ -6,7 +6,9 @@
 //! standard error: `UPDATE_DIAGNOSTICS=1 cargo test --test suite diagnostics` writes it; read the difference.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::harness::{Place, Ran, repository};
 
@@ -191,4 +193,28 @@ fn a_script_cannot_write_to_the_terminal_through_its_errors() {
     let ran = Place::new().run_text("throw \"a\\x1b[2Jb\";\n");
     assert_eq!(ran.code, Some(1));
     assert!(!ran.stderr.contains('\u{1b}'), "{:?}", ran.stderr);
+}
+
+#[test]
+fn an_interrupt_ends_functions_however_deep_and_blames_nothing() {
+    let place = Place::new();
+    place.write(
+        SCRIPT,
+        "fn busy() { loop { } }\nfn outer() { busy() }\nprint(\"begins\");\nouter();\n",
+    );
+    let mut child = place
+        .command(&["-q", "--limits", "none", "--store", "none", SCRIPT])
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line, "begins\n");
+    let interrupted = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(interrupted.unwrap().success());
+    let ran = place.ran(&child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(130), "{ran:?}");
+    assert!(!ran.stderr.contains("error"), "{}", ran.stderr);
 }

@@ -115,7 +115,10 @@ impl Checker<'_> {
         {
             return;
         }
-        let Some(near) = nearest(name, properties().map(|e| e.name.as_str())) else {
+        let Some(near) = nearest(
+            name,
+            properties().filter(|e| !e.builtin).map(|e| e.name.as_str()),
+        ) else {
             return;
         };
         // Objects may have any keys; only what is all but the name of a property is taken for a slip.
