@@ -250,7 +250,11 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().max(name.len()).div_ceil(3))
+        // What has no letter in common is no slip.
+        .filter(|(distance, candidate)| {
+            let longer = candidate.len().max(name.len());
+            *distance <= longer.div_ceil(3) && *distance < longer
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. Puts the rooms together; decides exit codes.
 
+mod check;
 mod data;
 mod defs;
 mod devices;
@@ -54,6 +55,9 @@ enum Command {
     },
     /// Show what a script can call: one name, or the contents.
     Doc(doc::Arguments),
+    /// Find mistakes in scripts and recipes without running them: unknown names, wrong calls, unknown options, unused
+    /// variables.
+    Check(check::Arguments),
     /// Write definition files, by which editors know what a script can call.
     Defs {
         /// The folder for them.
@@ -219,6 +223,10 @@ fn program(cli: Cli) -> ExitCode {
 fn dispatch(cli: Cli) -> Result<(), Ending> {
     match (cli.command, cli.script) {
         (Some(Command::Params { script }), _) => params::list(&script),
+        (Some(Command::Check(arguments)), _) => match check::run(&arguments)? {
+            true => Ok(()),
+            false => Err(Ending::Told(FAILED)),
+        },
         (Some(Command::Doc(arguments)), _) => Ok(doc::show(&arguments)?),
         (Some(Command::Defs { folder }), _) => Ok(defs::write(&folder)?),
         (Some(Command::Test(arguments)), _) => test::run(&arguments),

@@ -5,8 +5,10 @@ use std::path::Path;
 
 use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt};
 
-use super::modules::refused;
+use super::finder::refused;
+use super::modules::raised;
 use super::{Diagnostic, Finder, compile, parser};
+use crate::error::Error;
 use crate::recipe::{Bundled, sound};
 
 /// What `ast` imports, in the order of the text, and where the path stands; `None` for a path that only a run can tell.
@@ -63,20 +65,18 @@ impl Bundler {
         let mut lines: Vec<Vec<char>> = text.split('\n').map(|l| l.chars().collect()).collect();
         // From the end to the start, so that the places of those before stay.
         for (import, position) in imports(&ast).into_iter().rev() {
-            let refuse =
-                |path: &str, reason: &str| Diagnostic::new(&refused(path, reason, position), &name);
+            let at = |error| Diagnostic::new(&raised(error, position), &name);
+            let refuse = |path: &str, reason: &str| at(refused(path, reason));
             let Some(import) = import else {
                 return Err(refuse("…", "only a run can tell which; write the path out"));
             };
             if import.starts_with("nas/") {
-                self.finder
-                    .text(&import)
-                    .map_err(|reason| refuse(&import, &reason))?;
+                self.finder.text(&import).map_err(at)?;
                 continue;
             }
             let pinned = match self.module(&import) {
                 Ok(pinned) => pinned,
-                Err(Missing::Reason(reason)) => return Err(refuse(&import, &reason)),
+                Err(Missing::Here(error)) => return Err(at(error)),
                 Err(Missing::Within(diagnostic)) => return Err(*diagnostic),
             };
             let quoted: Vec<char> = format!("{import:?}").chars().collect();
@@ -101,14 +101,15 @@ impl Bundler {
             return Ok(module.pinned());
         }
         if import.contains(char::is_control) {
-            return Err(Missing::Reason("no path has control characters".into()));
+            let reason = "no path has control characters";
+            return Err(Missing::Here(refused(import, reason)));
         }
         if self.open.iter().any(|path| path == import) {
-            return Err(Missing::Reason("it imports itself".into()));
+            return Err(Missing::Here(refused(import, "it imports itself")));
         }
-        let (name, text) = self.finder.text(import).map_err(Missing::Reason)?;
+        let (name, text) = self.finder.text(import).map_err(Missing::Here)?;
         let text = sound(&name, text.into_bytes());
-        let text = text.map_err(|error| Missing::Reason(error.to_string()))?;
+        let text = text.map_err(|error| Missing::Here(refused(import, &error.to_string())))?;
         self.open.push(import.into());
         let text = self.pinned(Path::new(&name), &text);
         self.open.pop();
@@ -122,8 +123,8 @@ impl Bundler {
 
 /// Why a module is not to be had.
 enum Missing {
-    /// It is not there.
-    Reason(String),
+    /// It is not there, or is nothing that can be read.
+    Here(Error),
     /// Something in it.
     Within(Box<Diagnostic>),
 }

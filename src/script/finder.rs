@@ -8,6 +8,7 @@ use include_dir::{Dir, include_dir};
 
 use super::limits::within;
 use super::{Sources, places};
+use crate::error::Error;
 use crate::evaluation::Digest;
 use crate::recipe::{Bundled, MOST, Shelf};
 
@@ -28,6 +29,12 @@ pub fn library_digest() -> Digest {
     Digest::of_bytes(modules.collect::<String>().as_bytes())
 }
 
+/// The error of an import that is not to be had.
+pub(super) fn refused(path: &str, reason: &str) -> Error {
+    let found = format!("'{}': {reason}", path.escape_debug());
+    Error::invalid("import", "a module", found)
+}
+
 /// Finds the texts of modules.
 #[derive(Clone, Default)]
 pub struct Finder {
@@ -45,16 +52,20 @@ impl Finder {
     /// The name in errors and the text of the module at `path`.
     ///
     /// # Errors
-    /// Why there is none.
-    pub(super) fn text(&self, path: &str) -> Result<(String, String), String> {
-        if let Some(name) = path.strip_prefix("nas/") {
-            let file = STDLIB.get_file(format!("nas/{name}.rhai"));
-            let text = file.and_then(|file| file.contents_utf8());
-            return text.map(|text| (path.into(), text.into())).ok_or_else(|| {
-                let known: Vec<String> = library().map(|(path, _)| path).collect();
-                format!("the standard library has {}", known.join(", "))
-            });
+    /// [`Error::Unknown`] for one that the standard library does not have; [`Error::Invalid`] for a path that leads
+    /// out of the folders, or to nothing.
+    pub(super) fn text(&self, path: &str) -> Result<(String, String), Error> {
+        if path.starts_with("nas/") {
+            let known = library().find(|(known, _)| known == path);
+            let known = known.map(|(path, text)| (path, text.to_string()));
+            let names = || library().map(|(path, _)| path);
+            return known.ok_or_else(|| Error::unknown("module", path, names()));
         }
+        self.found(path).map_err(|reason| refused(path, &reason))
+    }
+
+    /// The same of a module that is not of the standard library; else why it is not to be had.
+    fn found(&self, path: &str) -> Result<(String, String), String> {
         let text = match Bundled::digits(path) {
             Some(digits) => self.by_content(path, digits)?,
             None => self.by_name(path)?,

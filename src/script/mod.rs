@@ -9,6 +9,7 @@ mod asserts;
 mod attributes;
 mod basics;
 mod bundle;
+mod check;
 mod controller;
 mod data;
 mod diagnostic;
@@ -45,7 +46,7 @@ mod table;
 
 pub use bundle::Bundler;
 pub use controller::scalars;
-pub use diagnostic::Diagnostic;
+pub use diagnostic::{Call, Diagnostic, Severity};
 pub use entry::{claim, test};
 pub use finder::{Finder, library, library_digest};
 pub use host::{Host, Sandbox, Session};
@@ -253,6 +254,33 @@ pub fn parse(sources: &Sources, path: &Path, text: &str) -> Result<Vec<Declared>
     compile(&parser(), sources, path, text).map(|ast| declared(&ast))
 }
 
+/// Checks the script `text` that came from `path`, without running it. Imports are looked for in `folder`, then in the
+/// recipes of `sandbox`; `sources` learns their texts. The findings are in the order of their places.
+pub fn check(
+    sources: &Sources,
+    path: &Path,
+    text: &str,
+    folder: &Path,
+    sandbox: &Sandbox,
+) -> Vec<Diagnostic> {
+    let source_size = sandbox.limits.source_size;
+    let finder = Finder {
+        folder: Some(folder.to_path_buf()),
+        recipes: sandbox.recipes.clone(),
+        most: source_size,
+        sources: sources.clone(),
+    };
+    let name = path.display().to_string();
+    let unpacked = sources.unpack(path, text).and_then(|text| {
+        let size = text.len() as u64;
+        limits::within("bytes of source", "source_size", source_size, size).map(|()| text)
+    });
+    match unpacked {
+        Ok(text) => check::check(&finder, &name, &text),
+        Err(error) => vec![Diagnostic::new(&raise(error), &name)],
+    }
+}
+
 /// An engine that can only parse.
 fn parser() -> Engine {
     let mut engine = Engine::new_raw();
@@ -278,7 +306,10 @@ pub fn evaluate(
         // What a line hoarded that was ended goes with it.
         scope.rewind(before);
     }
-    result.map_err(|error| Diagnostic::new(&error, name))
+    result.map_err(|error| {
+        let variables = scope.iter_raw().map(|(name, ..)| name);
+        Diagnostic::new(&error, name).knowing(variables)
+    })
 }
 
 /// Runs `script` within the limits of the host of `engine`. A panic of the interpreter is an error of the script's.

@@ -8,13 +8,13 @@ use std::thread::{self, ThreadId};
 
 use parking_lot::Mutex;
 use rhai::{
-    AST, Engine, EvalAltResult, FnNamespace, FuncRegistration, GlobalRuntimeState, Module,
-    ModuleResolver, Position, Scope, Shared,
+    AST, Engine, EvalAltResult, FnAccess, FnNamespace, FuncRegistration, GlobalRuntimeState,
+    Module, ModuleResolver, Position, Scope, Shared,
 };
 
-use super::finder::Finder;
+use super::finder::{Finder, refused};
 use super::limits::{Limits, within};
-use super::{Host, Scripted, parsed, raise};
+use super::{Host, Scripted, parsed, parser, raise};
 use crate::error::Error;
 use crate::recipe::{Bundled, Pack};
 
@@ -96,6 +96,30 @@ impl Sources {
         let (digest, module) = from.next()?;
         digest.starts_with(digits).then(|| module.clone())
     }
+
+    /// The public functions of the module that is imported by `path`, by name and parameters, if it has been read.
+    pub(super) fn functions(&self, path: &str) -> Vec<(String, Vec<String>)> {
+        let file = format!("{path}.rhai");
+        let of_file = |name: &str| name == path || Path::new(name).ends_with(&file);
+        let known = self.0.lock();
+        let found = known.texts.iter().find(|(name, _)| of_file(name));
+        let ast = found.and_then(|(_, source)| parsed(&parser(), &source.text).ok());
+        ast.map_or_else(Vec::new, |ast| public_functions(&ast))
+    }
+}
+
+/// The functions of `ast` that an importer can call, by name and parameters.
+pub(super) fn public_functions(ast: &AST) -> Vec<(String, Vec<String>)> {
+    let public = |f: &rhai::ScriptFnMetadata| f.access == FnAccess::Public && !f.name.contains('$');
+    let functions = ast.iter_functions().filter(public);
+    let mut functions: Vec<(String, Vec<String>)> = functions
+        .map(|f| {
+            let params = f.params.iter().map(ToString::to_string).collect();
+            (f.name.to_string(), params)
+        })
+        .collect();
+    functions.sort();
+    functions
 }
 
 /// Where the bodies of the functions of `ast` begin, after the brace, as line and column from 1.
@@ -135,6 +159,13 @@ fn fresh_names() -> SharedModule {
     module.into()
 }
 
+/// The same as a script's error, at `position`.
+pub(super) fn raised(error: Error, position: Position) -> Box<EvalAltResult> {
+    let mut error = raise(error);
+    error.set_position(position);
+    error
+}
+
 /// Resolves and compiles modules; each is compiled once.
 pub(super) struct Resolver {
     finder: Finder,
@@ -165,10 +196,8 @@ impl Resolver {
 
     /// Compiles and runs the module at `path`.
     fn load(&self, engine: &Engine, path: &str, position: Position) -> Scripted<SharedModule> {
-        let (name, text) = self
-            .finder
-            .text(path)
-            .map_err(|reason| refused(path, &reason, position))?;
+        let found = self.finder.text(path);
+        let (name, text) = found.map_err(|error| raised(error, position))?;
         self.sources.add(&name, &text);
         let in_module =
             |error| Box::new(EvalAltResult::ErrorInModule(name.clone(), error, position));
@@ -181,14 +210,6 @@ impl Resolver {
         let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);
         module.map(Into::into).map_err(in_module)
     }
-}
-
-/// The error of an import that is not to be had.
-pub(super) fn refused(path: &str, reason: &str, position: Position) -> Box<EvalAltResult> {
-    let found = format!("'{}': {reason}", path.escape_debug());
-    let mut error = raise(Error::invalid("import", "a module", found));
-    error.set_position(position);
-    error
 }
 
 impl ModuleResolver for Resolver {
@@ -209,7 +230,7 @@ impl ModuleResolver for Resolver {
         within("modules", "modules", self.limits.modules, modules as u64).map_err(raise)?;
         let loading = (thread::current().id(), path.to_string());
         if !self.loading.lock().insert(loading.clone()) {
-            return Err(refused(path, "it imports itself", position));
+            return Err(raised(refused(path, "it imports itself"), position));
         }
         let module = self.load(engine, path, position);
         self.loading.lock().remove(&loading);

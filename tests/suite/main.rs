@@ -3,8 +3,10 @@
 // A test may unwrap; the lint knows that only of the `#[test]` functions themselves.
 #![allow(clippy::unwrap_used)]
 
+mod check;
 mod checkpoints;
 mod devices;
+mod diagnostics;
 mod docs;
 mod downloads;
 mod errors;

@@ -13,6 +13,7 @@ mod types;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+pub(in crate::script) use accepted::{Accepted, Names as OptionNames, accepted};
 pub use markdown::Section;
 use rhai::Engine;
 pub use terminal::{listed, prose};

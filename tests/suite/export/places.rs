@@ -10,7 +10,7 @@ fn refusal(place: &Place, path: &str) -> String {
     place.write("export.rhai", script);
     let ran = place.run(&["export.rhai", "-q"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    let line = ran.stderr.lines().find(|line| line.starts_with("Error: "));
+    let line = ran.stderr.lines().find(|line| line.starts_with("error: "));
     line.unwrap().into()
 }
 
