@@ -27,6 +27,7 @@ mod params;
 mod pareto;
 mod parzen;
 mod places;
+mod plot;
 mod pool;
 mod recipes;
 mod reference;
@@ -39,17 +40,19 @@ mod space;
 mod study;
 mod surrogate;
 mod table;
+mod view;
 
 pub use controller::scalars;
 pub use diagnostic::Diagnostic;
 pub use host::{Host, Sandbox, Session};
 pub use limits::Limits;
-pub use modules::{Sources, library_digest};
+pub use modules::{Sources, library_digest, library_paths};
 pub use outline::{Function, Header, Outline};
 pub use params::{Declared, Params, declared};
 pub use recipes::folder as recipes_folder;
-pub use reference::{Entry, Kind, Overload, Reference, Section};
+pub use reference::{Entry, Kind, Overload, Reference, Section, comment};
 pub use rescore::Rescorer;
+pub use view::{is_study, kept_policy, module_functions, outcome, outcomes, policy, type_name};
 
 use std::cell::Cell;
 use std::path::Path;
@@ -140,6 +143,7 @@ pub fn vocabulary() -> Engine {
     pareto::register(&mut engine);
     replicas::register(&mut engine);
     params::register(&mut engine);
+    plot::register(&mut engine);
     engine
 }
 
@@ -248,7 +252,7 @@ pub fn parse(sources: &Sources, path: &Path, text: &str) -> Result<Vec<Declared>
 }
 
 /// An engine that can only parse.
-fn parser() -> Engine {
+pub fn parser() -> Engine {
     let mut engine = Engine::new_raw();
     name_after_dot(&mut engine);
     Limits::default().apply(&mut engine);
@@ -267,9 +271,12 @@ pub fn evaluate(
 ) -> Result<Dynamic, Diagnostic> {
     let before = scope.len();
     let result = bounded(engine, || engine.eval_ast_with_scope(scope, ast));
-    let ended = |e: &EvalAltResult| matches!(e.unwrap_inner(), EvalAltResult::ErrorTerminated(..));
+    let ended = |e: &EvalAltResult| match e.unwrap_inner() {
+        EvalAltResult::ErrorTerminated(reason, _) => !reason.is_unit(),
+        _ => false,
+    };
     if result.as_ref().is_err_and(|error| ended(error)) {
-        // What a line hoarded that was ended goes with it.
+        // What a line hoarded that was ended by a limit goes with it; what the user stopped stays.
         scope.rewind(before);
     }
     result.map_err(|error| Diagnostic::new(&error, name))

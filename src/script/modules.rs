@@ -36,6 +36,11 @@ pub(super) fn library() -> impl Iterator<Item = (String, &'static str)> {
     })
 }
 
+/// The paths of the modules of the standard library.
+pub fn library_paths() -> Vec<String> {
+    library().map(|(path, _)| path).collect()
+}
+
 /// The SHA-256 of the standard library: of the paths and texts of its modules.
 pub fn library_digest() -> String {
     let mut digest = Sha256::new();

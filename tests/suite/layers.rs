@@ -38,7 +38,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "device",
         ],
     ),
-    ("repl", &["script", "study"]),
+    ("repl", &["script", "report", "study", "controller", "evaluation"]),
     (
         "script",
         &[
