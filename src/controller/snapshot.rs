@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use burn::tensor::TensorData;
+use burn::tensor::{Device, TensorData};
 use rand::SeedableRng;
 use serde::de::DeserializeOwned;
 
@@ -14,7 +15,7 @@ use super::weights::Spec;
 use super::{CellKind, Controller, ControllerConfig, Mode, Rollout, pool};
 use crate::arrays::{self, Array, Arrays};
 use crate::error::{Error, Result};
-use crate::seed::StreamRng;
+use crate::seed::{Seed, StreamRng};
 use crate::space::StateSpace;
 
 /// The newest version of the file that this program reads and writes.

@@ -40,8 +40,7 @@ fn at_end(error: &ParseErrorType, input: &str, position: Position) -> bool {
         | ParseErrorType::VariableExpected
         | ParseErrorType::PropertyExpected
         | ParseErrorType::FnMissingBody(_)
-        | ParseErrorType::FnMissingParams(_)
-        | ParseErrorType::MalformedCallExpr(_) => beyond,
+        | ParseErrorType::FnMissingParams(_) => beyond,
         _ => false,
     }
 }

@@ -68,7 +68,9 @@ impl Library {
         let own = library.clone();
         // Without a thread it is read when it is asked for.
         let reader = thread::Builder::new().name("reference".into());
-        let _ = reader.spawn(move || drop(own.get()));
+        let _ = reader.spawn(move || {
+            own.get();
+        });
         library
     }
 

@@ -112,7 +112,8 @@ fn short(entry: &Entry) -> String {
 
 /// The documentation of the session's own functions called `name`.
 fn of_session(repl: &Repl, name: &str) -> Option<String> {
-    let own = repl.session().functions().filter(|f| f.name == name).map(|f| {
+    let session = repl.session();
+    let own = session.functions().filter(|f| f.name == name).map(|f| {
         let doc = comment(f.comments.iter().copied());
         let lines = doc.lines().map(|line| format!("\n    {line}"));
         format!("fn {}({}){}", f.name, f.params.join(", "), lines.collect::<String>())

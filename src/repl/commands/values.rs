@@ -77,7 +77,7 @@ fn duration(seconds: f64) -> String {
 fn vars(repl: &Repl) {
     let session = repl.session();
     let mut table = Table::new(["name", "type", "value"]);
-    let mut rows = Vec::new();
+    let mut rows: Vec<(String, String, String)> = Vec::new();
     for (name, _, value) in session.scope.iter() {
         // Of a name that was declared again the last counts.
         rows.retain(|(other, ..)| other != name);

@@ -118,7 +118,7 @@ fn laid(shape: &Shape, indent: usize) -> String {
     if *more > 0 {
         text += &format!("{margin}… {more} more\n");
     }
-    text + &" ".repeat(indent) + close
+    text + " ".repeat(indent).as_str() + *close
 }
 
 fn flat(shape: &Shape) -> String {
@@ -175,7 +175,7 @@ mod tests {
     fn what_is_too_much_is_counted() {
         let shown = shown("let l = []; for i in 0..30 { l.push(i); } l");
         assert!(shown.contains("23, … 6 more]"), "{shown}");
-        let deep = "[".repeat(9) + &"]".repeat(9);
+        let deep = ["[".repeat(9), "]".repeat(9)].concat();
         assert_eq!(super::tests::shown(&deep), "[[[[[[[ … ]]]]]]]");
     }
 
