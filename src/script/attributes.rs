@@ -54,13 +54,9 @@ struct Conv2dArguments {
 pub(super) const CONV2D: &[&str] = &["stride", "padding", "dilation", "groups", "bias"];
 pub(super) const DEPTHWISE: &[&str] = &["stride", "padding", "dilation", "multiplier", "bias"];
 
-/// The options of the convolution `of` that `known` lists, and its multiplier.
-pub(super) fn conv2d_options(
-    of: &str,
-    map: &Map,
-    known: &[&str],
-) -> Scripted<(Conv2dOptions, usize)> {
-    let given: Conv2dArguments = Options::new(of, map, &[known])?.part(known)?;
+/// The options of the convolution `of`, and its multiplier.
+pub(super) fn conv2d_options(of: &str, map: &Map) -> Scripted<(Conv2dOptions, usize)> {
+    let given: Conv2dArguments = Options::new(of, map)?.all()?;
     let default = Conv2dOptions::default();
     let options = Conv2dOptions {
         stride: given.stride.map_or(default.stride, Pair::sides),
@@ -106,10 +102,9 @@ pub(super) fn border(what: &str, border: &Dynamic) -> Scripted<Sides> {
 pub(super) fn option<T: serde::de::DeserializeOwned>(
     of: &str,
     map: &Map,
-    name: &'static str,
+    name: &str,
 ) -> Scripted<Option<T>> {
-    let mut given: std::collections::BTreeMap<String, T> =
-        Options::new(of, map, &[&[name]])?.part(&[name])?;
+    let mut given: std::collections::BTreeMap<String, T> = Options::new(of, map)?.all()?;
     Ok(given.remove(name))
 }
 
@@ -123,7 +118,7 @@ struct PoolArguments {
 pub(super) const POOL: &[&str] = &["stride", "padding"];
 
 pub(super) fn pool_options(of: &str, map: &Map) -> Scripted<PoolOptions> {
-    let given: PoolArguments = Options::new(of, map, &[POOL])?.part(POOL)?;
+    let given: PoolArguments = Options::new(of, map)?.all()?;
     Ok(PoolOptions {
         stride: given.stride.map(Pair::sides),
         padding: given.padding.unwrap_or(PoolOptions::default().padding),

@@ -135,33 +135,66 @@ pub(super) fn written(host: &Host, path: &Path) -> Scripted<()> {
 /// ```
 #[export_module]
 mod controllers {
-    /// Draws architectures of so many layers, with the default options.
+    /// A recurrent policy that draws architectures of so many layers of `space` and learns from their rewards.
     #[rhai_fn(name = "Controller", return_raw, volatile)]
     pub fn new(ctx: NativeCallContext, layers: i64, space: Space) -> Scripted<Policy> {
         with(ctx, layers, space, Map::new())
     }
 
-    /// A controller with options. The defaults are those that found the best architectures on tables and
-    /// synthetic spaces; an option that the mode does not know is left aside.
+    /// The defaults are those that found the best architectures on tables and synthetic spaces; an option that
+    /// belongs to another mode is left aside.
     ///
-    /// - `mode`: "reinforce", "ppo" (clipped objective, several epochs over a mini-batch) or "original"
-    ///   (that of titu1994).
-    /// - The network: `cell` ("lstm", "gru", "nas"), `controller_cells` (32), `embedding_dim` (20),
-    ///   `uniform_start` (true: it starts without a preference).
-    /// - The update: `learning_rate` (0.03), `learning_rate_schedule` ("constant", "linear" or "cosine":
-    ///   down to a tenth over `schedule_steps` updates, 100), `clip_norm` (0: off), `reg_param` (0),
-    ///   `batch_size` (1, in ppo 5), `replays` (1: gradient steps of an update, the others on what is
-    ///   imitated); in ppo `ppo_epochs` (4) and `clip_ratio` (0.2).
-    /// - What it learns from: `normalize` ("rank" of a reward among all so far, "deviation" from their
-    ///   median, "none"), `baseline` ("ema" with `baseline_decay` (0.9), or "leave_one_out" of the
-    ///   mini-batch), `imitation` (0.5: weight of the best so far, at most `memory` (16) of them).
-    /// - How it explores: `novel` (true: no architecture twice as long as there is a new one),
-    ///   `entropy_weight` (0.05), which goes to `entropy_final` over `schedule_steps`.
-    /// - When it has collapsed: `collapse_entropy` (0.02 of a uniform policy's), `collapse_repeats` (20
-    ///   draws in a row seen before).
-    /// - In mode original: `exploration` (0.8), `discount_factor` (0.99), `labels` ("encoding" or
-    ///   "one_hot"), and its own defaults of `learning_rate` (0.1) and `reg_param` (0.001).
-    /// - `restore_controller`: a file that `save` wrote.
+    /// Options of every mode:
+    /// - `mode` ("reinforce"): how the policy learns: "reinforce" (arXiv 1611.01578, §3.2), "ppo" (arXiv 1707.06347,
+    ///   §3: several epochs over a mini-batch on a clipped objective), "guided" (on a surrogate of the objective, see
+    ///   docs/search.md) or "original" (the update of titu1994, number for number).
+    /// - `cell` ("lstm"): the recurrent cell, "lstm", "gru" or "nas" (arXiv 1611.01578, appendix A).
+    /// - `controller_cells` (32): units of the cell, 1 to 4096.
+    /// - `embedding_dim` (20): length of an embedding, 1 to 4096.
+    /// - `learning_rate` (0.03): step size of Adam, above 0; 0.01 in guided, 0.1 in original (× 0.95 every 500
+    ///   updates).
+    /// - `clip_norm` (0.0): largest global norm of the gradient; 0 leaves it alone.
+    /// - `reg_param` (0.0): weight of the sum of squared weights in the loss, from 0; 0.001 in original.
+    /// - `restore_controller` (false): a file that `save` wrote, to go on from.
+    ///
+    /// Options of all modes but original:
+    /// - `batch_size` (1): rollouts that an update learns from, 1 to 65536; 5 in ppo.
+    /// - `normalize` ("rank"): what a reward is turned into first: its "rank" among all so far, from -1 to 1; its
+    ///   "deviation" from their median in robust standard deviations, cut to ±3; "none".
+    /// - `baseline` ("ema"): what it is compared with: the moving average of those before, or "leave_one_out", the
+    ///   mean of the others of its mini-batch.
+    /// - `baseline_decay` (0.9): share of the old value in the moving average, 0 to below 1.
+    /// - `imitation` (0.5): weight of self-imitation (arXiv 1806.05635), from 0: updates also make the best quarter
+    ///   of what was tried more probable.
+    /// - `memory` (16): the most architectures that are imitated, 1 to 65536.
+    /// - `novel` (true): no architecture is drawn twice as long as there is a new one.
+    /// - `entropy_weight` (0.05): weight of the policy's entropy, from 0; keeps it from settling early.
+    /// - `entropy_final` (none): the weight that `entropy_weight` goes to over `schedule_steps` updates.
+    /// - `learning_rate_schedule` ("constant"): "linear" and "cosine" lead down to a tenth over `schedule_steps`
+    ///   updates.
+    /// - `schedule_steps` (100): the length of both schedules, in updates, from 1.
+    /// - `uniform_start` (true): the policy starts without a preference, else from random weights.
+    /// - `collapse_entropy` (0.02): the policy counts as `collapsed` below this share of a uniform policy's entropy,
+    ///   0 to below 1.
+    /// - `collapse_repeats` (20): so does one whose draws were all seen before, so many in a row, from 1.
+    ///
+    /// Options of one mode:
+    /// - `replays` (1): in reinforce, gradient steps of an update, 1 to 1000; those after the first are on what is
+    ///   imitated.
+    /// - `ppo_epochs` (4): in ppo, gradient steps of an update, 1 to 1000.
+    /// - `clip_ratio` (0.2): in ppo, how far an architecture's probability may move in an update, above 0 to below 1.
+    /// - `surrogate` ("gp"): in guided, the model that is fitted to the trials, as of `Surrogate`.
+    /// - `initial` (10): in guided, architectures that are tried first, as different as possible, 1 to 65536.
+    /// - `imagined_updates` (12): in guided, updates by imagined rollouts after each trial, 0 to 10000.
+    /// - `imagined_batch` (48): in guided, rollouts of each of these, 2 to 65536.
+    /// - `imagined_entropy` (0.2): in guided, the weight of the entropy in these, from 0.
+    /// - `candidates` (96): in guided, architectures that the policy samples to propose the most promising, 1 to
+    ///   65536.
+    /// - `exploration` (0.8): in original, the probability that an action is drawn uniformly, 0 to 1; × 0.99 every 20
+    ///   updates while above 0.5.
+    /// - `discount_factor` (0.99): in original, the discount of earlier rewards, 0 to 1.
+    /// - `labels` ("encoding"): in original, the label of the cross-entropy: index + 1 at the chosen index, or
+    ///   "one_hot".
     ///
     /// ```rhai
     /// let space = StateSpace();
@@ -185,8 +218,7 @@ mod controllers {
     ) -> Scripted<Policy> {
         let host = Host::of(&ctx)?;
         let layers = count("number of layers", layers)?;
-        let names = ControllerConfig::OPTIONS;
-        let options = Options::new("Controller", &options, &[names])?;
+        let options = Options::new("Controller", &options)?;
         let config = config(&host, &options)?;
         affordable(&space, layers, &config).map_err(raise)?;
         let (seed, keeping) = host.next_controller();

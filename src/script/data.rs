@@ -58,8 +58,11 @@ mod datasets {
         dataset_with(ctx, name, Map::new())
     }
 
-    /// A known data set with options: `train`, `validation` and `test` limit the number of images
-    /// of each part, `split_seed` (default 0) draws another split.
+    /// Options:
+    /// - `train` (all that are not held out): the number of training images.
+    /// - `validation` (a tenth of the training images, of "digits" 15 %): the number of validation images.
+    /// - `test` (the published test images, else a fifth of all): the number of test images.
+    /// - `split_seed` (0): draws another split; it is apart from the seed of the study, so that two studies compare.
     ///
     /// ```rhai
     /// let data = dataset("digits", #{ train: 1000, validation: 200 });
@@ -67,8 +70,7 @@ mod datasets {
     #[rhai_fn(name = "dataset", return_raw, volatile)]
     pub fn dataset_with(ctx: NativeCallContext, name: &str, options: Map) -> Scripted<Dataset> {
         let host = Host::of(&ctx)?;
-        let options = Options::new("dataset", &options, &[DataOptions::OPTIONS])?;
-        let options = options.part(DataOptions::OPTIONS)?;
+        let options = Options::new("dataset", &options)?.all()?;
         opened(&host, || data::load(name, &options, host.paths()))
     }
 
@@ -83,8 +85,8 @@ mod datasets {
         folder_with(ctx, path, Map::new())
     }
 
-    /// A folder of images with the options of `dataset`, and `size`: `[height, width]` that every
-    /// image is resized to.
+    /// Options are those of `dataset` and
+    /// - `size` (that of the images, which must all have one): `[height, width]` that every image is resized to.
     ///
     /// ```rhai
     /// let data = folder("pets", #{ size: [16, 16], split_seed: 1 });
@@ -93,7 +95,7 @@ mod datasets {
     #[rhai_fn(name = "folder", return_raw, volatile)]
     pub fn folder_with(ctx: NativeCallContext, path: &str, options: Map) -> Scripted<Dataset> {
         let host = Host::of(&ctx)?;
-        let options = Options::new("folder", &options, &[DataOptions::OPTIONS, &["size"]])?;
+        let options = Options::new("folder", &options)?;
         let Size { size } = options.part(&["size"])?;
         let data = options.part(DataOptions::OPTIONS)?;
         let options = FolderOptions { size, data };
@@ -107,8 +109,14 @@ mod datasets {
         })
     }
 
-    /// Made-up images that a network can learn to tell apart, with the options of `dataset` and
-    /// `classes` (4), `shape` (`[1, 8, 8]`), `samples` (1000), `noise` (0.3), `seed` (0).
+    /// Made-up images that a network can learn to tell apart: a pattern for each class, and noise.
+    ///
+    /// Options are those of `dataset` and
+    /// - `classes` (4): 2 to 1000.
+    /// - `shape` ([1, 8, 8]): `[channels, height, width]` of an image.
+    /// - `samples` (1000): the number of images, at least one of each class.
+    /// - `noise` (0.3): standard deviation of the noise, where the patterns span 0 to 1.
+    /// - `seed` (0): of patterns and noise.
     ///
     /// ```rhai
     /// let data = synthetic(#{ classes: 3, samples: 300 });
@@ -116,10 +124,9 @@ mod datasets {
     #[rhai_fn(name = "synthetic", return_raw, volatile)]
     pub fn synthetic(ctx: NativeCallContext, options: Map) -> Scripted<Dataset> {
         let host = Host::of(&ctx)?;
-        let known = [SyntheticOptions::OPTIONS, DataOptions::OPTIONS];
-        let options = Options::new("synthetic", &options, &known)?;
-        let (made, split) = (options.part(known[0])?, options.part(known[1])?);
-        let made: SyntheticOptions = made;
+        let options = Options::new("synthetic", &options)?;
+        let made: SyntheticOptions = options.part(SyntheticOptions::OPTIONS)?;
+        let split = options.part(DataOptions::OPTIONS)?;
         let sides = made.shape.iter().map(|side| *side as u64);
         let bytes = sides.fold(made.samples as u64, u64::saturating_mul);
         let most = host.limits().data_size;

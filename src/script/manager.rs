@@ -62,24 +62,49 @@ pub(super) fn register(engine: &mut Engine) {
 /// ```
 #[export_module]
 mod managers {
-    /// Trains networks on `data` with the default settings.
+    /// A manager that trains networks on `data`: epochs over the training images, then the accuracy on the validation
+    /// images.
     #[rhai_fn(name = "NetworkManager", return_raw, volatile)]
     pub fn new(ctx: NativeCallContext, data: Dataset) -> Scripted<Manager> {
         with(ctx, data, Map::new())
     }
 
-    /// A manager that trains networks on `data`. Options of the training: `epochs` (10),
-    /// `batch_size` (128), `optimizer` ("adam" or "sgd"), `learning_rate` (1e-3), `momentum`
-    /// (0.9, for sgd), `schedule` ("constant", "cosine" or "step"), `step_size`, `step_gamma`,
-    /// `weight_decay` (0), `label_smoothing` (0), `flip` (false), `pad_crop` (0), `precision`
-    /// ("f32", or "bf16" where the device computes in it), `patience` (epochs without a better one; none).
-    /// Options of the reward: `acc_beta` (0.8), `clip_rewards` (false), `failure_reward` (the lowest reward),
-    /// `timeout` (seconds a child; none). A network beyond `max_params`, `max_macs` (one image) or
-    /// `max_memory` (bytes, as `net.memory`, at this batch size and optimizer) is a failed outcome
-    /// of the kind "limit", and is not trained. `repeats` (1) trains each network from several seeds.
-    /// `median_stop` (false) ends a child whose best accuracy is below the median of the trials before it.
-    /// With `checkpoints` (true where the study is stored) each child leaves a checkpoint, so that more epochs
-    /// of it go on from there: see `evaluate`. With `shared_weights` children share parameters: see `train_shared`.
+    /// Options of the training:
+    /// - `epochs` (10): how often a child sees the training images, from 1.
+    /// - `batch_size` (128): images of an update, from 1.
+    /// - `optimizer` ("adam"): "adam" (β 0.9 and 0.999, ε 1e-7, as in Keras) or "sgd".
+    /// - `learning_rate` (0.001): at the start, above 0.
+    /// - `momentum` (0.9): of "sgd", 0 to below 1.
+    /// - `schedule` ("constant"): of the learning rate: "cosine" (down to 0, batch by batch, arXiv 1608.03983) or
+    ///   "step".
+    /// - `step_size` (30): epochs from one step of "step" to the next, from 1.
+    /// - `step_gamma` (0.1): the factor of each step, above 0 to 1.
+    /// - `weight_decay` (0.0): L2 penalty, from 0, added to the gradient as in PyTorch's `Adam` and `SGD`.
+    /// - `label_smoothing` (0.0): share of the target that is spread over all classes, 0 to below 1.
+    /// - `flip` (false): training images are mirrored at random.
+    /// - `pad_crop` (0): pixels of padding before a random crop to the image's size; 0 crops nothing.
+    /// - `precision` ("f32"): or "bf16", 16-bit activations, where the device computes in it.
+    /// - `patience` (none): ends a training after so many epochs in a row without a better one, from 1.
+    /// - `checkpoints` (true where the study is stored): each child leaves a checkpoint, from which more epochs of it
+    ///   go on: see `evaluate`. It takes 2 to 4 copies of the weights.
+    /// - `shared_weights` (false): children share parameters: true, "slices" (the same) or "shapes", see
+    ///   `train_shared`.
+    ///
+    /// Options of the reward:
+    /// - `acc_beta` (0.8): weight of the past in the moving average of accuracies that a reward is measured against,
+    ///   0 to below 1.
+    /// - `clip_rewards` (false): true clips rewards to ±0.05, a number above 0 to ± that; they never leave ±0.1.
+    /// - `failure_reward` (the lowest that clipping allows): the reward of a failed child.
+    /// - `repeats` (1): seeds that each network is evaluated from, 1 to 1000; its accuracy is their mean.
+    ///
+    /// Options that end or refuse a child:
+    /// - `timeout` (none): seconds that a child may train, above 0; beyond, it is a failure of the kind "timeout".
+    /// - `median_stop` (false): ends a child whose best accuracy is below the median of the trials before it.
+    /// - `max_params` (none): parameters that a child may have, from 1; one with more is a failure of the kind
+    ///   "limit", and is not trained.
+    /// - `max_macs` (none): so too its multiply-accumulate operations for one image.
+    /// - `max_memory` (none): so too the bytes that its training takes, as `net.memory` at this batch size and
+    ///   optimizer.
     ///
     /// ```rhai
     /// let manager = NetworkManager(dataset("digits"), #{ epochs: 3, batch_size: 64 });
@@ -87,18 +112,15 @@ mod managers {
     #[rhai_fn(name = "NetworkManager", return_raw, volatile)]
     pub fn with(ctx: NativeCallContext, data: Dataset, options: Map) -> Scripted<Manager> {
         let host = Host::of(&ctx)?;
-        let known = [
-            TrainingConfig::OPTIONS,
-            ManagerConfig::OPTIONS,
-            shared::OPTIONS,
-        ];
-        let options = Options::new("NetworkManager", &options, &known)?;
-        let training: TrainingConfig = options.part(known[0])?;
+        let options = Options::new("NetworkManager", &options)?;
+        let training: TrainingConfig = options.part(TrainingConfig::OPTIONS)?;
         check_precision(training.precision, &host.device()).map_err(raise)?;
         let limits = host.limits();
         let epochs = training.epochs as u64;
         within("epochs", "epochs", limits.epochs, epochs).map_err(raise)?;
-        let config = limits.bound(options.part(known[1])?).map_err(raise)?;
+        let config = limits
+            .bound(options.part(ManagerConfig::OPTIONS)?)
+            .map_err(raise)?;
         let training = Training {
             data,
             config: training,
@@ -140,7 +162,7 @@ mod managers {
         get_rewards_with(ctx, manager, model, actions, Map::new())
     }
 
-    /// `options` are those of `evaluate`, such as `#{ epochs: 3 }`.
+    /// Options are those of `evaluate`: `epochs` and `repeats`, such as `#{ epochs: 3 }`.
     #[rhai_fn(name = "get_rewards", return_raw, pure, volatile)]
     pub fn get_rewards_with(
         ctx: NativeCallContext,
@@ -216,12 +238,15 @@ mod managers {
         evaluate_with(ctx, manager, networks, Map::new())
     }
 
-    /// Evaluates networks over so many `epochs`, or from so many seeds (`repeats`), instead of the manager's: the
-    /// accuracy of several seeds is their mean, with its `interval`. Where the manager keeps
-    /// checkpoints, a child that had fewer epochs goes on from where it was: only the rest is trained, and
-    /// the outcome is that of all epochs in one go, to the last bit on a CPU. Its history begins with the
-    /// earlier epochs; its seconds are those of the rest. A cosine schedule and a linear drop path depend
-    /// on the number of epochs, so their children start anew.
+    /// Options, in place of the manager's:
+    /// - `epochs` (the manager's): how often a network sees the training images, from 1.
+    /// - `repeats` (the manager's): seeds that it is evaluated from, 1 to 1000; the accuracy is their mean, with its
+    ///   `interval`.
+    ///
+    /// Where the manager keeps checkpoints, a child that had fewer epochs goes on from where it was: only the rest is
+    /// trained, and the outcome is that of all epochs in one go, to the last bit on a CPU. Its history begins with
+    /// the earlier epochs; its seconds are those of the rest. A cosine schedule and a linear drop path depend on the
+    /// number of epochs, so their children start anew.
     ///
     /// ```rhai
     /// let options = #{ epochs: 1, checkpoints: true };
@@ -260,7 +285,7 @@ mod managers {
         evaluate_one_with(ctx, manager, network, Map::new())
     }
 
-    /// Evaluates one network, with the options below.
+    /// With the options below.
     #[rhai_fn(name = "evaluate", return_raw, pure, volatile)]
     pub fn evaluate_one_with(
         ctx: NativeCallContext,
@@ -331,7 +356,7 @@ mod managers {
         manager.submit_with(&ctx, candidate(&network)?, &tag, Terms::default())
     }
 
-    /// `options` are those of `evaluate`; the tag may be `()`.
+    /// Options are those of `evaluate`, `epochs` and `repeats`; the tag may be `()`.
     ///
     /// ```rhai
     /// let options = #{ epochs: 1, checkpoints: true };
@@ -497,7 +522,7 @@ mod managers {
 
 /// How the options of the call `of` want networks evaluated.
 fn terms(of: &str, options: &Map) -> Scripted<Terms> {
-    Options::new(of, options, &[Terms::OPTIONS])?.part(Terms::OPTIONS)
+    Options::new(of, options)?.all()
 }
 
 /// A float from a script's number.

@@ -14,6 +14,7 @@ mod diagnostic;
 mod export;
 mod host;
 mod keeping;
+mod keys;
 mod limits;
 mod manager;
 mod meter;

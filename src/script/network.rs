@@ -126,11 +126,13 @@ mod facts {
         measured(&ctx, net, &Map::new())
     }
 
-    /// The median time, in milliseconds, that the network takes for a batch of images: with initial
-    /// weights, after a warm-up, the images on the device already. Options: `device` (the
-    /// session's; else such as "cpu" or "cuda:0"), `batch` (1), `repeats` (20). A measurement: it
-    /// differs from machine to machine and from run to run, so a search whose reward uses it cannot
-    /// be reproduced; a resumed study has what it measured the first time.
+    /// With options, for a batch of images: with initial weights, after a warm-up, the images on the device already.
+    /// A resumed study has what it measured the first time.
+    ///
+    /// Options:
+    /// - `device` (the session's): such as "cpu" or "cuda:0".
+    /// - `batch` (1): images at a time, from 1.
+    /// - `repeats` (20): measurements of which the median is taken, 1 to 100000.
     ///
     /// ```rhai
     /// let net = input([1, 8, 8]).conv2d(4, 3).relu().flatten().dense(10);
@@ -195,8 +197,7 @@ impl Default for LatencyOptions {
 }
 
 fn measured(ctx: &NativeCallContext, net: &Node, options: &Map) -> Scripted<f64> {
-    let known = ["device", "batch", "repeats"];
-    let options: LatencyOptions = Options::new("latency", options, &[&known])?.part(&known)?;
+    let options: LatencyOptions = Options::new("latency", options)?.all()?;
     let network = whole(net)?;
     let host = Host::of(ctx)?;
     guard("latency: repeats", MOST_REPEATS, options.repeats as u64).map_err(raise)?;

@@ -3,7 +3,7 @@
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map};
 
-use super::attributes::{self, CONV2D, DEPTHWISE, EPSILON, conv2d_options, option, pool_options};
+use super::attributes::{self, EPSILON, conv2d_options, option, pool_options};
 use super::manager::number;
 use super::network::nodes_of;
 use super::options::Options;
@@ -63,8 +63,12 @@ mod graph {
         conv2d_with(x, filters, kernel, Map::new())
     }
 
-    /// Convolves with options: `stride` (1), `padding` ("same" or "valid"; "same"), `dilation`
-    /// (1), `groups` (1), `bias` (true).
+    /// Options:
+    /// - `stride` (1): pixels from one window to the next, or `[rows, columns]`.
+    /// - `padding` ("same"): zeros so that a stride of 1 keeps the size, or "valid", none.
+    /// - `dilation` (1): pixels from one weight to the next, or `[rows, columns]`.
+    /// - `groups` (1): groups of channels that are convolved apart; divides the channels and the filters.
+    /// - `bias` (true): whether a bias is added.
     ///
     /// ```rhai
     /// let x = input([3, 32, 32]).conv2d(16, [1, 7], #{ stride: 2, padding: "same" });
@@ -78,7 +82,7 @@ mod graph {
     ) -> Scripted<Node> {
         let filters = count("conv2d: filters", filters)?;
         let kernel = attributes::kernel("conv2d", &kernel)?;
-        let (options, _) = conv2d_options("conv2d", &options, CONV2D)?;
+        let (options, _) = conv2d_options("conv2d", &options)?;
         x.conv2d(filters, kernel, &options).map_err(raise)
     }
 
@@ -88,8 +92,8 @@ mod graph {
         conv_transpose2d_with(x, filters, kernel, Map::new())
     }
 
-    /// A transposed convolution with the options of `conv2d`. "same" gives `input · stride` pixels a
-    /// side, "valid" what `conv2d` would make the input of.
+    /// Options are those of `conv2d`, backwards: `padding` "same" gives `input · stride` pixels a side, "valid" what
+    /// `conv2d` would make the input of.
     ///
     /// ```rhai
     /// let x = input([8, 7, 7]).conv_transpose2d(4, 3, #{ stride: 2 });
@@ -104,7 +108,7 @@ mod graph {
     ) -> Scripted<Node> {
         let filters = count("conv_transpose2d: filters", filters)?;
         let kernel = attributes::kernel("conv_transpose2d", &kernel)?;
-        let (options, _) = conv2d_options("conv_transpose2d", &options, CONV2D)?;
+        let (options, _) = conv2d_options("conv_transpose2d", &options)?;
         x.conv_transpose2d(filters, kernel, &options).map_err(raise)
     }
 
@@ -114,8 +118,12 @@ mod graph {
         depthwise_conv2d_with(x, kernel, Map::new())
     }
 
-    /// Convolves each channel by itself, with options: `multiplier` (1, kernels a channel), `stride`
-    /// (1), `padding` ("same"), `dilation` (1), `bias` (true).
+    /// Options:
+    /// - `multiplier` (1): kernels a channel.
+    /// - `stride` (1): pixels from one window to the next, or `[rows, columns]`.
+    /// - `padding` ("same"): zeros so that a stride of 1 keeps the size, or "valid", none.
+    /// - `dilation` (1): pixels from one weight to the next, or `[rows, columns]`.
+    /// - `bias` (true): whether a bias is added.
     ///
     /// ```rhai
     /// let x = input([32, 14, 14]).depthwise_conv2d(5, #{ stride: 2, bias: false });
@@ -123,19 +131,19 @@ mod graph {
     #[rhai_fn(name = "depthwise_conv2d", return_raw, pure)]
     pub fn depthwise_conv2d_with(x: &mut Node, kernel: Dynamic, options: Map) -> Scripted<Node> {
         let kernel = attributes::kernel("depthwise_conv2d", &kernel)?;
-        let (options, multiplier) = conv2d_options("depthwise_conv2d", &options, DEPTHWISE)?;
+        let (options, multiplier) = conv2d_options("depthwise_conv2d", &options)?;
         x.depthwise_conv2d(kernel, multiplier, &options)
             .map_err(raise)
     }
 
-    /// Convolves each channel by itself, then mixes them with a 1×1 convolution.
+    /// Convolves each channel by itself, then mixes them with a 1×1 convolution: a depthwise-separable convolution
+    /// (arXiv 1610.02357).
     #[rhai_fn(return_raw, pure)]
     pub fn separable_conv2d(x: &mut Node, filters: i64, kernel: Dynamic) -> Scripted<Node> {
         separable_conv2d_with(x, filters, kernel, Map::new())
     }
 
-    /// A depthwise-separable convolution (arXiv 1610.02357) with the options of `depthwise_conv2d`;
-    /// the bias is that of the 1×1 convolution.
+    /// Options are those of `depthwise_conv2d`; the bias is that of the 1×1 convolution.
     ///
     /// ```rhai
     /// let x = input([16, 14, 14]).relu().separable_conv2d(32, 5, #{ bias: false }).batch_norm();
@@ -149,7 +157,7 @@ mod graph {
     ) -> Scripted<Node> {
         let filters = count("separable_conv2d: filters", filters)?;
         let kernel = attributes::kernel("separable_conv2d", &kernel)?;
-        let (options, multiplier) = conv2d_options("separable_conv2d", &options, DEPTHWISE)?;
+        let (options, multiplier) = conv2d_options("separable_conv2d", &options)?;
         let made = x.separable_conv2d(filters, kernel, multiplier, &options);
         made.map_err(raise)
     }
@@ -161,7 +169,8 @@ mod graph {
         squeeze_excite_with(x, units, Map::new())
     }
 
-    /// Squeeze-and-excitation with the option `gate` ("sigmoid"; "hard_sigmoid" in MobileNetV3).
+    /// Options:
+    /// - `gate` ("sigmoid"): the function of the factors, as of `activation`; "hard_sigmoid" in MobileNetV3.
     ///
     /// ```rhai
     /// let x = input([64, 14, 14]).squeeze_excite(16, #{ gate: "hard_sigmoid" });
@@ -185,7 +194,9 @@ mod graph {
         max_pool2d_with(x, kernel, Map::new())
     }
 
-    /// The maximum of each window, with options: `stride` (the kernel), `padding` ("valid").
+    /// Options:
+    /// - `stride` (the kernel): pixels from one window to the next, or `[rows, columns]`.
+    /// - `padding` ("valid"): none, or "same".
     ///
     /// ```rhai
     /// let x = input([3, 32, 32]).max_pool2d(3, #{ stride: 2, padding: "same" });
@@ -208,7 +219,9 @@ mod graph {
         avg_pool2d_with(x, kernel, Map::new())
     }
 
-    /// The average of each window, with options: `stride` (the kernel), `padding` ("valid").
+    /// Options:
+    /// - `stride` (the kernel): pixels from one window to the next, or `[rows, columns]`.
+    /// - `padding` ("valid"): none, or "same".
     ///
     /// ```rhai
     /// let x = input([3, 32, 32]).avg_pool2d(3, #{ stride: 2, padding: "same" });
@@ -252,7 +265,8 @@ mod graph {
         dense_with(x, units, Map::new())
     }
 
-    /// A fully connected layer with the option `bias` (true).
+    /// Options:
+    /// - `bias` (true): whether a bias is added.
     ///
     /// ```rhai
     /// let x = input([64]).dense(10, #{ bias: false });
@@ -261,8 +275,7 @@ mod graph {
     #[rhai_fn(name = "dense", return_raw, pure)]
     pub fn dense_with(x: &mut Node, units: i64, options: Map) -> Scripted<Node> {
         let units = count("dense: units", units)?;
-        let options: DenseOptions =
-            Options::new("dense", &options, &[&["bias"]])?.part(&["bias"])?;
+        let options: DenseOptions = Options::new("dense", &options)?.all()?;
         x.dense(units, &options).map_err(raise)
     }
 
@@ -276,17 +289,16 @@ mod graph {
         batch_norm_with(x, Map::new())
     }
 
-    /// Batch normalisation with options: `momentum` (0.1, the weight of the newest batch, as in
-    /// PyTorch), `epsilon` (1e-5).
+    /// Options:
+    /// - `momentum` (0.1): weight of the newest batch in the running statistics, as in PyTorch.
+    /// - `epsilon` (0.00001): added to variances.
     ///
     /// ```rhai
     /// let x = input([3, 32, 32]).batch_norm(#{ momentum: 0.01, epsilon: 1e-3 });
     /// ```
     #[rhai_fn(name = "batch_norm", return_raw, pure)]
     pub fn batch_norm_with(x: &mut Node, options: Map) -> Scripted<Node> {
-        const NAMES: &[&str] = &["momentum", "epsilon"];
-        let options: BatchNormOptions =
-            Options::new("batch_norm", &options, &[NAMES])?.part(NAMES)?;
+        let options: BatchNormOptions = Options::new("batch_norm", &options)?.all()?;
         x.batch_norm(&options).map_err(raise)
     }
 
@@ -300,7 +312,10 @@ mod graph {
         layer_norm_with(x, Map::new())
     }
 
-    /// Layer normalisation (arXiv 1607.06450) with the option `epsilon` (1e-5).
+    /// Layer normalisation (arXiv 1607.06450).
+    ///
+    /// Options:
+    /// - `epsilon` (0.00001): added to variances.
     ///
     /// ```rhai
     /// let x = input([64]).dense(32).layer_norm(#{ epsilon: 1e-6 });
@@ -321,7 +336,10 @@ mod graph {
         group_norm_with(x, groups, Map::new())
     }
 
-    /// Group normalisation (arXiv 1803.08494) with the option `epsilon` (1e-5).
+    /// Group normalisation (arXiv 1803.08494).
+    ///
+    /// Options:
+    /// - `epsilon` (0.00001): added to variances.
     ///
     /// ```rhai
     /// let x = input([3, 32, 32]).conv2d(32, 3).group_norm(8).relu();
@@ -355,8 +373,9 @@ mod graph {
         drop_path_with(x, rate, Map::new())
     }
 
-    /// Drop path with the option `schedule` ("constant"); "linear" raises the rate from 0 to `rate`
-    /// over the training: ScheduledDropPath (arXiv 1707.07012).
+    /// Options:
+    /// - `schedule` ("constant"): "linear" raises the rate from 0 to `rate` over the training: ScheduledDropPath
+    ///   (arXiv 1707.07012).
     ///
     /// ```rhai
     /// let x = input([16, 8, 8]);
@@ -401,7 +420,8 @@ mod graph {
         resize_with(x, size, Map::new())
     }
 
-    /// Scales an image, with the option `mode` ("nearest" or "bilinear"; "nearest").
+    /// Options:
+    /// - `mode` ("nearest"): or "bilinear".
     ///
     /// ```rhai
     /// let x = input([3, 32, 32]).resize([48, 64], #{ mode: "bilinear" });

@@ -5,7 +5,7 @@ use rhai::{Engine, Map};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
-use super::{Scripted, raise};
+use super::{Scripted, keys, raise};
 use crate::error::Error;
 
 pub(super) fn register(engine: &mut Engine) {
@@ -49,12 +49,12 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Takes the options `map` of the call `of`, of which `known` are all the names.
+    /// Takes the options `map` of the call `of`, which has to be in the table of [`keys`].
     ///
     /// # Errors
     /// A key that is not known, with the nearest that is; a value that no option takes.
-    pub(super) fn new(of: &str, map: &Map, known: &[&[&str]]) -> Scripted<Self> {
-        let known: Vec<&str> = known.concat();
+    pub(super) fn new(of: &str, map: &Map) -> Scripted<Self> {
+        let known = keys::of(of);
         let mut values = serde_json::Map::new();
         for (key, value) in map {
             if !known.contains(&key.as_str()) {
@@ -81,6 +81,14 @@ impl Options {
         Ok(Self { values })
     }
 
+    /// All the options, as a `T`; what is absent has its default.
+    ///
+    /// # Errors
+    /// A value of the wrong type, with the option's name.
+    pub(super) fn all<T: DeserializeOwned>(&self) -> Scripted<T> {
+        Self::read(self.values.clone())
+    }
+
     /// The part of the options that `names` lists, as a `T`; what is absent has its default.
     ///
     /// # Errors
@@ -88,8 +96,11 @@ impl Options {
     pub(super) fn part<T: DeserializeOwned>(&self, names: &[&str]) -> Scripted<T> {
         let part = self.values.iter();
         let part = part.filter(|(key, _)| names.contains(&key.as_str()));
-        let part: serde_json::Map<_, _> = part.map(|(k, v)| (k.clone(), v.clone())).collect();
-        serde_path_to_error::deserialize(Json::Object(part)).map_err(|error| {
+        Self::read(part.map(|(k, v)| (k.clone(), v.clone())).collect())
+    }
+
+    fn read<T: DeserializeOwned>(values: serde_json::Map<String, Json>) -> Scripted<T> {
+        serde_path_to_error::deserialize(Json::Object(values)).map_err(|error| {
             let option = error.path().to_string();
             let (expected, found) = plain(&error.into_inner().to_string());
             raise(Error::invalid(

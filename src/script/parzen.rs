@@ -38,10 +38,14 @@ pub(super) fn register(engine: &mut Engine) {
 /// ```
 #[export_module]
 mod parzen {
-    /// A multivariate Parzen estimator of architectures of so many layers (TPE), which proposes what
-    /// looks like the good observations and unlike the rest. Options: `gamma` (0.1, the share of the
-    /// observations that is good), `candidates` (64 drawn for each proposal) and `prior_weight` (0.25, of
-    /// the uniform distribution beside the observations).
+    /// A multivariate Parzen estimator of architectures of so many layers (TPE), which proposes what looks like the
+    /// good observations and unlike the rest.
+    ///
+    /// Options:
+    /// - `gamma` (0.1): the share of the observations that is good, above 0 and below 1.
+    /// - `candidates` (64): architectures drawn for each that is proposed, 1 to 10000.
+    /// - `prior_weight` (0.25): weight of the uniform distribution beside the observations, each of weight 1; above
+    ///   0.
     ///
     /// ```rhai
     /// let space = StateSpace();
@@ -54,8 +58,7 @@ mod parzen {
     #[rhai_fn(name = "Parzen", return_raw)]
     pub fn new(space: Space, layers: i64, options: Map) -> Scripted<Estimator> {
         let layers = count("number of layers", layers)?;
-        let options = Options::new("Parzen", &options, &[ParzenConfig::OPTIONS])?;
-        let config: ParzenConfig = options.part(ParzenConfig::OPTIONS)?;
+        let config: ParzenConfig = Options::new("Parzen", &options)?.all()?;
         let drawn = config.candidates as u64;
         guard("option 'candidates'", MOST_CANDIDATES, drawn).map_err(raise)?;
         let parzen = Parzen::new(space.get(), layers, config).map_err(raise)?;

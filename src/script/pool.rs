@@ -12,7 +12,7 @@ use super::manager::number;
 use super::options::Options;
 use super::space::{Space, count};
 use super::{Host, Scripted, raise};
-use crate::controller::{Controller, ControllerConfig, ControllerPool, PoolConfig};
+use crate::controller::{Controller, ControllerPool, PoolConfig};
 use crate::space::Actions;
 
 /// A script's handle of a pool: copies share it.
@@ -53,23 +53,21 @@ pub(super) fn register(engine: &mut Engine) {
 /// ```
 #[export_module]
 mod pools {
-    /// So many controllers for architectures of so many layers, with the default options.
+    /// So many controllers (replicas) that search together, so that the search does not settle on the model that one
+    /// of them happens to like. They sample in turn, each with its own random stream, mini-batch and baseline.
     #[rhai_fn(name = "ControllerPool", return_raw, volatile)]
     pub fn new(ctx: NativeCallContext, replicas: i64, layers: i64, space: Space) -> Scripted<Pool> {
         with(ctx, replicas, layers, space, Map::new())
     }
 
-    /// So many controllers (replicas) that search together, so that the search does not settle on the
-    /// model that one of them happens to like. They sample in turn, each with its own random stream,
-    /// mini-batch and baseline. Options are those of `Controller` (in mode "reinforce") and
-    ///
-    /// - `exchange`: "gradients" (the default): parameters are shared; a replica fetches them when it
-    ///   starts a mini-batch, its gradient moves what they are by then. "average": each has its own,
-    ///   and all take the mean from time to time. "select": each has its own, and from time to time the
-    ///   one with the lowest mean reward takes over those of the one with the highest. "none": they
-    ///   learn apart.
-    /// - `every` (50): the number of updates, of all replicas together, from one "average" or "select"
-    ///   to the next.
+    /// Options are those of `Controller` (in mode "reinforce") and
+    /// - `exchange` ("gradients"): what replicas have from each other. "gradients": parameters are shared; a replica
+    ///   fetches them when it starts a mini-batch, its gradient moves what they are by then (arXiv 1611.01578, §3.2).
+    ///   "average": each has its own, and all take the mean from time to time. "select": each has its own, and from
+    ///   time to time the one with the lowest mean reward takes over those of the one with the highest (arXiv
+    ///   1711.09846). "none": they learn apart.
+    /// - `every` (50): the number of updates, of all replicas together, from one "average" or "select" to the next,
+    ///   from 1.
     ///
     /// ```rhai
     /// let space = StateSpace();
@@ -87,8 +85,7 @@ mod pools {
         let host = Host::of(&ctx)?;
         let replicas = count("number of replicas", replicas)?;
         let layers = count("number of layers", layers)?;
-        let names = [ControllerConfig::OPTIONS, PoolConfig::OPTIONS];
-        let options = Options::new("ControllerPool", &options, &names)?;
+        let options = Options::new("ControllerPool", &options)?;
         let (each, own) = (config(&host, &options)?, options.part(PoolConfig::OPTIONS)?);
         affordable(&space, layers, &each).map_err(raise)?;
         let (device, (seed, keeping)) = (host.device(), host.next_controller());

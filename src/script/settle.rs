@@ -282,9 +282,7 @@ fn reaction(value: &Dynamic) -> Scripted<Reaction> {
         };
     }
     if let Some(map) = value.read_lock::<Map>() {
-        let names = ["retry", "batch_size"];
-        let options = Options::new("on_failure", &map, &[&names])?;
-        let Again { retry, batch_size } = options.part(&names)?;
+        let Again { retry, batch_size } = Options::new("on_failure", &map)?.all()?;
         return Ok(match retry {
             true => Reaction::Retry { batch_size },
             false => Reaction::Accept,

@@ -126,8 +126,9 @@ mod sharing_weights {
         score_shared_with(ctx, manager, model, actions, Map::new())
     }
 
-    /// With the option `images`: on a mini-batch of so many validation images, the same for all networks of
-    /// the call; each call has the next.
+    /// Options:
+    /// - `images` (all): on a mini-batch of so many validation images, from 1, the same for all networks of the call;
+    ///   each call has the next.
     ///
     /// ```rhai
     /// let space = StateSpace();
@@ -148,8 +149,7 @@ mod sharing_weights {
         struct Part {
             images: Option<NonZero<usize>>,
         }
-        let names = ["images"];
-        let options: Part = Options::new("score_shared", &options, &[&names])?.part(&names)?;
+        let options: Part = Options::new("score_shared", &options)?.all()?;
         let networks = built("score_shared", &ctx, &model, actions)?;
         let host = Host::of(&ctx)?;
         let known: Vec<_> = networks.iter().filter_map(Clone::clone).collect();

@@ -174,9 +174,13 @@ mod studies {
         })
     }
 
-    /// Limits what the search may spend: `trials`, `hours` (of work, over all sessions of the study), `children`
-    /// (trained ones). The loops of `trials` end where a limit is reached; the script goes on after them. Limits
-    /// of the command line (`--max-trials`, `--max-hours`, `--max-children`) stand before these.
+    /// Limits what the search may spend. The loops of `trials` end where a limit is reached; the script goes on after
+    /// them. Limits of the command line (`--max-trials`, `--max-hours`, `--max-children`) stand before these.
+    ///
+    /// Options:
+    /// - `trials` (none): trials of the study.
+    /// - `hours` (none): hours of work, over all sessions of the study, above 0.
+    /// - `children` (none): children that are trained.
     ///
     /// ```rhai
     /// budget(#{ hours: 8, children: 2 });
@@ -184,8 +188,7 @@ mod studies {
     /// ```
     #[rhai_fn(return_raw, volatile)]
     pub fn budget(ctx: NativeCallContext, limits: Map) -> Scripted<()> {
-        let options = Options::new("budget", &limits, &[Budget::OPTIONS])?;
-        let budget: Budget = options.part(Budget::OPTIONS)?;
+        let budget: Budget = Options::new("budget", &limits)?.all()?;
         budget.validate().map_err(raise)?;
         Host::of(&ctx)?.study().lock().limit(budget);
         Ok(())

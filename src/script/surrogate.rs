@@ -93,9 +93,9 @@ mod surrogates {
         with(ctx, space, Map::new())
     }
 
-    /// A surrogate with options: `kind` is "gp" (a Gaussian process with a learned kernel, the default
-    /// and the best up to about a thousand architectures), "ensemble" (small networks that start from
-    /// different weights) or "trees" (bags of boosted trees).
+    /// Options:
+    /// - `kind` ("gp"): a Gaussian process with a learned kernel, the best up to about a thousand architectures;
+    ///   "ensemble", small networks that start from different weights; "trees", bags of boosted trees.
     ///
     /// ```rhai
     /// let space = StateSpace();
@@ -105,9 +105,7 @@ mod surrogates {
     #[rhai_fn(name = "Surrogate", return_raw, volatile)]
     pub fn with(ctx: NativeCallContext, space: Space, options: Map) -> Scripted<Model> {
         let host = Host::of(&ctx)?;
-        let names: &[&str] = &["kind"];
-        let options = Options::new("Surrogate", &options, &[names])?;
-        let Config { kind } = options.part(names)?;
+        let Config { kind } = Options::new("Surrogate", &options)?.all()?;
         let (space, seed) = (space.get(), host.study().lock().seed().derive("surrogate"));
         let surrogate = Mutex::default();
         Ok(Model(Arc::new(Shared {

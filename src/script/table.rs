@@ -18,15 +18,24 @@ pub(super) fn register(engine: &mut Engine) {
 #[export_module]
 mod tables {
     /// A manager that answers from a benchmark table in place of training: a CSV file in a data folder or beside the
-    /// script, with a column of architectures and one or several of rewards. A search procedure is developed on it
-    /// in seconds and runs unchanged on a `NetworkManager`; the `model` of `get_rewards` is not called. A table knows
+    /// script, with a column of architectures and one or several of rewards. A search procedure is developed on it in
+    /// seconds and runs unchanged on a `NetworkManager`; the `model` of `get_rewards` is not called. A table knows
     /// trainings of one length: with other `epochs` a row answers the same, and counts as a trial again.
     ///
-    /// Options: `reward` (a column, or a list of which one is drawn per evaluation), `key` (the column of
-    /// architectures; the first), `score` (what trials are ranked by: a column, or a list whose mean is taken; the
-    /// mean of the reward columns), `scale` (1; values are divided by it), `params`, `macs` and `seconds` (columns;
-    /// `seconds` also a number: nothing waits for it), `encode` (a function that makes the key of actions; else their
-    /// values one after another), and those of `NetworkManager` for rewards, failures and `repeats`.
+    /// Options:
+    /// - `reward`: the column of the reward, or a list of which one is drawn per evaluation; it has to be given.
+    /// - `key` (the first column): the column of the architectures, read as text.
+    /// - `encode` (values one after another): a function that makes the key of actions.
+    /// - `score` (the mean of the reward's columns): what trials are ranked by, a column, or a list whose mean is
+    ///   taken.
+    /// - `scale` (1.0): what rewards and scores are divided by, above 0; 100 makes shares of percentages.
+    /// - `params` (none): the column of the parameters; without one they are 0.
+    /// - `macs` (none): the column of the multiply-accumulate operations; without one they are 0.
+    /// - `seconds` (0.0): the time of an evaluation, a number or a column; nothing waits for it.
+    ///
+    /// And of the options of `NetworkManager`: `acc_beta`, `clip_rewards`, `failure_reward`, `repeats`. The others
+    /// (`timeout`, `max_params`, `max_macs`, `max_memory`, `checkpoints`, `median_stop`) are accepted, so that a
+    /// manager can be swapped for a table.
     ///
     /// ```rhai
     /// let space = StateSpace();
@@ -47,9 +56,9 @@ mod tables {
             let invalid = || raise(Error::invalid("option 'encode'", "a function", found));
             encode.try_cast::<FnPtr>().ok_or_else(invalid)
         });
-        let known = [TableOptions::OPTIONS, ManagerConfig::OPTIONS, &["encode"]];
-        let options = Options::new("BenchmarkTable", &options, &known)?;
-        let (columns, config) = (options.part(known[0])?, options.part(known[1])?);
+        let options = Options::new("BenchmarkTable", &options)?;
+        let columns = options.part(TableOptions::OPTIONS)?;
+        let config = options.part(ManagerConfig::OPTIONS)?;
         let found = host.data_file(path).map_err(raise)?;
         let _timed = host.meter().timed();
         let config = host.limits().bound(config).map_err(raise)?;

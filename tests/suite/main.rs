@@ -15,6 +15,7 @@ mod hostile;
 mod layers;
 mod networks;
 mod onnx;
+mod options;
 mod python;
 mod recipes;
 mod repl;

@@ -2,12 +2,14 @@
 //! library. `:help`, `nas-script doc`, docs/reference.md and the definition files are made of this. Knows nothing of
 //! where it is shown.
 
+mod accepted;
 mod definitions;
 mod library;
 mod markdown;
 mod native;
 mod types;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 pub use markdown::Section;
@@ -35,6 +37,8 @@ pub struct Entry {
     pub doc: String,
     /// What it is.
     pub kind: Kind,
+    /// The names of the options that it takes in an object map; none where it takes none, or any.
+    pub options: Vec<String>,
     /// Whether it is of the language itself (<https://rhai.rs/book>).
     pub builtin: bool,
 }
@@ -105,6 +109,16 @@ impl Reference {
         crate::error::nearest(name, self.all().map(|entry| entry.name.as_str()))
     }
 
+    /// The names of the options that the call `name` takes, by any name that [`Reference::find`] knows. A name of several
+    /// functions, such as `search`, gives those of all of them; in a script that imports a module, ask for
+    /// `path::name`.
+    pub fn options_of(&self, name: &str) -> Vec<&str> {
+        let found = self.find(name).into_iter();
+        let options = found.flat_map(|entry| entry.options.iter().map(String::as_str));
+        let options: BTreeSet<&str> = options.collect();
+        options.into_iter().collect()
+    }
+
     /// What can follow the dot after a value of the type that scripts call `type_name`.
     pub fn methods(&self, type_name: &str) -> Vec<&Entry> {
         let of_type = |entry: &&Entry| entry.receiver.as_deref() == Some(type_name);
@@ -115,6 +129,13 @@ impl Reference {
     /// The types of objects, with their documentation.
     pub fn types(&self) -> impl Iterator<Item = &Entry> {
         self.all().filter(|entry| entry.kind == Kind::Type)
+    }
+}
+
+impl Overload {
+    /// The place of the option map among the parameters.
+    pub fn options(&self) -> Option<usize> {
+        self.params.iter().rposition(|(_, of)| of == "map")
     }
 }
 

@@ -6,6 +6,7 @@ use rhai::{Engine, FnAccess};
 
 use super::types::Types;
 use super::{Entry, Kind, Overload, comment};
+use crate::script::keys;
 
 /// A registered function, an overload each.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,12 +54,17 @@ pub(super) fn entries(engine: &Engine) -> Vec<Entry> {
         let key = (builtin, kind, key_type.clone(), name.clone());
         let overload = function.overload(&types);
         let signature = signature(kind, &name, &overload);
+        let options = match kind {
+            Kind::Function | Kind::Method if !builtin => keys::of(&name),
+            _ => Vec::new(),
+        };
         let entry = entries.entry(key).or_insert_with(|| Entry {
             name,
             receiver: key_type,
             module: None,
             signatures: Vec::new(),
             overloads: Vec::new(),
+            options: options.into_iter().map(String::from).collect(),
             doc: String::new(),
             kind,
             builtin,
@@ -84,6 +90,7 @@ fn plain(name: &str, doc: &str) -> Entry {
         signatures: Vec::new(),
         overloads: Vec::new(),
         doc: doc.into(),
+        options: Vec::new(),
         kind: Kind::Type,
         builtin: false,
     }
