@@ -2,7 +2,6 @@
 //! session and the reference; calls nothing that may take long.
 
 mod chain;
-mod options;
 mod paths;
 
 use std::collections::BTreeSet;
@@ -186,8 +185,15 @@ impl Completion<'_> {
     /// The keys of the options of `call` that are not there yet.
     fn option_keys(&self, call: &Call, text: &str, words: &[Token]) -> Vec<String> {
         let given: BTreeSet<&str> = words[call.map..].iter().map(|word| word.of(text)).collect();
-        let keys = options::keys(self.reference, &self.session.modules(), &call.name);
-        keys.into_iter().filter(|key| !given.contains(key.as_str())).collect()
+        let modules = self.session.modules();
+        // The reference knows modules by their paths, the text by what they are called here.
+        let name = call.name.split_once("::").and_then(|(alias, name)| {
+            let (_, path) = modules.iter().rev().find(|(known, _)| known == alias)?;
+            Some(format!("{path}::{name}"))
+        });
+        let keys = self.reference.options_of(name.as_ref().unwrap_or(&call.name));
+        let free = keys.into_iter().filter(|key| !given.contains(key));
+        free.map(Into::into).collect()
     }
 }
 
