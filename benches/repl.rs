@@ -71,7 +71,9 @@ fn prompt(criterion: &mut Criterion) {
             let mut spent = Duration::ZERO;
             for _ in 0..rounds {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_nas-script"));
-                command.args(["--device", "cpu"]).env("XDG_DATA_HOME", home.path());
+                command
+                    .args(["--device", "cpu"])
+                    .env("XDG_DATA_HOME", home.path());
                 command.env("NO_COLOR", "1").env("TERM", "xterm");
                 let began = Instant::now();
                 let mut session = OsSession::spawn(command).expect("a session");
@@ -100,7 +102,10 @@ fn completion(criterion: &mut Criterion) {
         "import \"nas/",
         ":doc nas/",
     ] {
-        assert!(!repl.completions(text).1.is_empty(), "{text} has no completion");
+        assert!(
+            !repl.completions(text).1.is_empty(),
+            "{text} has no completion"
+        );
         group.bench_function(BenchmarkId::from_parameter(text), |bencher| {
             bencher.iter(|| repl.completions(text));
         });
@@ -117,7 +122,10 @@ fn completion(criterion: &mut Criterion) {
 fn call(criterion: &mut Criterion) {
     const CALLS: u64 = 10_000;
     let sandbox = Limits::default();
-    assert!(sandbox.operations.is_some(), "calls are measured in the sandbox");
+    assert!(
+        sandbox.operations.is_some(),
+        "calls are measured in the sandbox"
+    );
     let host = Bench.host(0).expect("a host");
     let sources = Sources::default();
     let engine = script::engine(&host, &sources);

@@ -13,8 +13,8 @@ use super::{Ending, RunArgs, colour, interrupt_flag};
 use crate::data::DataPaths;
 use crate::device::{self, Compute};
 use crate::error::{Error, Result};
-use crate::report::progress::{Progress, say};
 use crate::repl::{Ground, Repl};
+use crate::report::progress::{Progress, say};
 use crate::script::{self, Host, Params, Sandbox, Session, Sources};
 use crate::seed::Seed;
 use crate::study::Study;
@@ -31,7 +31,10 @@ pub(super) fn start(args: RunArgs) -> Result<(), Ending> {
     };
     if std::io::stdin().is_terminal() {
         let compute = program.compute.borrow().to_string();
-        say(&format!("nas-script {} on {compute}", env!("CARGO_PKG_VERSION")));
+        say(&format!(
+            "nas-script {} on {compute}",
+            env!("CARGO_PKG_VERSION")
+        ));
         say("Rhai expressions; :help for commands, Ctrl-D to leave");
         return Ok(Repl::new(Rc::new(program), seed, colour())?.run()?);
     }

@@ -65,7 +65,11 @@ impl StoreArgs {
         let text = self.store.as_deref().unwrap_or(DEFAULT);
         let address: Address = text.parse()?;
         match text == NONE || address.is_missing() {
-            true => Err(Error::invalid("store", "a store that is there (--store)", text)),
+            true => Err(Error::invalid(
+                "store",
+                "a store that is there (--store)",
+                text,
+            )),
             false => self.needed(),
         }
     }

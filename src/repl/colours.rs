@@ -104,15 +104,16 @@ mod tests {
             assert!(shown.contains(&part), "{part:?} is not in {shown:?}");
         }
         let colours = [RESET, KEYWORD, NUMBER, TEXT, COMMENT, FUNCTION, OBJECT];
-        let plain = colours.iter().fold(shown, |text, colour| text.replace(colour, ""));
+        let plain = colours
+            .iter()
+            .fold(shown, |text, colour| text.replace(colour, ""));
         assert_eq!(plain, line);
     }
 
     #[test]
     fn the_bracket_at_the_cursor_and_its_other_are_marked() {
         let bracket = |c| format!("{BRACKET}{c}{RESET}");
-        let expected = format!("f{}g[1]{}", bracket('('), bracket(')'));
-        let expected = expected.replace('1', &format!("{NUMBER}1{RESET}"));
+        let expected = format!("f{}g[{NUMBER}1{RESET}]{}", bracket('('), bracket(')'));
         assert_eq!(coloured("f(g[1])", 7, meaning), expected);
         assert_eq!(coloured("f(g[1])", 1, meaning), expected);
     }

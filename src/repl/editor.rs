@@ -92,7 +92,12 @@ impl Validator for Line {
 impl Completer for Line {
     type Candidate = String;
 
-    fn complete(&self, line: &str, at: usize, _: &Context) -> rustyline::Result<(usize, Vec<String>)> {
+    fn complete(
+        &self,
+        line: &str,
+        at: usize,
+        _: &Context,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
         Ok(self.offer(&line[..at]))
     }
 }

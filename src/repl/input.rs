@@ -9,9 +9,11 @@ pub(super) fn unfinished(parser: &Engine, input: &str) -> bool {
     if input.trim_start().starts_with(':') {
         return false;
     }
-    // The parser takes the end of the text for the end of a comment.
-    let open_comment = |word: &super::tokens::Token| !word.closed && word.of(input).starts_with("/*");
-    if tokens(input).last().is_some_and(open_comment) {
+    // The parser takes the end of the text for the end of a comment, and wants a function after documentation.
+    let words = tokens(input);
+    let last = words.last().map_or("", |word| word.of(input));
+    let open = words.last().is_some_and(|word| !word.closed) && last.starts_with("/*");
+    if open || last.starts_with("///") && !last.starts_with("////") {
         return true;
     }
     match parser.compile(input) {
@@ -65,7 +67,6 @@ mod tests {
             "fn f(x)",
             "fn f(",
             "let x =",
-            "let x",
             "if x { 1 } else {",
             "[1, 2,",
             "#{ a: 1,",
@@ -77,6 +78,7 @@ mod tests {
             "`a\n${x",
             "`two\nlines",
             "/* a comment",
+            "/// Of a function.",
             "1 + 2 + // and",
             "1 +",
             "switch x {",

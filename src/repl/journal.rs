@@ -155,8 +155,13 @@ fn function(text: &str, words: &[Token], at: usize) -> Option<(Function, usize)>
     let close = matching(text, words, open)?;
     let brace = (close + 1..words.len()).find(|i| words[*i].kind != Kind::Comment)?;
     let end = matching(text, words, brace)?;
-    let name: String = words[at + 1..open].iter().map(|word| word.of(text)).collect();
-    let params = words[open + 1..close].iter().filter(|word| word.kind == Kind::Name);
+    let name: String = words[at + 1..open]
+        .iter()
+        .map(|word| word.of(text))
+        .collect();
+    let params = words[open + 1..close]
+        .iter()
+        .filter(|word| word.kind == Kind::Name);
     // Its documentation, and `private`, belong to it.
     let belongs = |word: &&Token| word.of(text).starts_with("///") || word.of(text) == "private";
     let first = words[..at].iter().rev().take_while(belongs).last();

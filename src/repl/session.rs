@@ -74,7 +74,10 @@ impl Session {
             Err(diagnostic) if diagnostic.interrupted && left => Became::Stopped,
             Err(_) => Became::Nothing,
         });
-        if value.as_ref().is_err_and(|diagnostic| !diagnostic.interrupted) {
+        if value
+            .as_ref()
+            .is_err_and(|diagnostic| !diagnostic.interrupted)
+        {
             return value;
         }
         // Functions and imports stay; other statements have been run.

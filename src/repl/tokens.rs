@@ -39,14 +39,15 @@ impl Token {
 
 /// The words of Rhai (<https://rhai.rs/book/appendix/keywords.html>).
 pub(super) const KEYWORDS: &[&str] = &[
-    "as", "break", "catch", "const", "continue", "do", "else", "export", "false", "fn", "for", "global", "if", "import",
-    "in", "let", "loop", "private", "return", "switch", "this", "throw", "true", "try", "until", "while",
+    "as", "break", "catch", "const", "continue", "do", "else", "export", "false", "fn", "for",
+    "global", "if", "import", "in", "let", "loop", "private", "return", "switch", "this", "throw",
+    "true", "try", "until", "while",
 ];
 
 /// Signs of more than one character, the longest first.
 const SIGNS: &[&str] = &[
-    "...", "..=", "**=", "<<=", ">>=", "#{", "${", "::", "..", "?.", "?[", "=>", "==", "!=", "<=", ">=", "&&", "||",
-    "??", "**", "+=", "-=", "*=", "/=", "%=", "<<", ">>", "&=", "|=", "^=", "->",
+    "...", "..=", "**=", "<<=", ">>=", "#{", "${", "::", "..", "?.", "?[", "=>", "==", "!=", "<=",
+    ">=", "&&", "||", "??", "**", "+=", "-=", "*=", "/=", "%=", "<<", ">>", "&=", "|=", "^=", "->",
 ];
 
 /// The words of `text`.
@@ -260,7 +261,8 @@ mod tests {
         let text = "`a ${ #{k: 1}.k + `in ${x}` } b` y";
         let texts: Vec<&str> = tokens(text).iter().map(|t| t.of(text)).collect();
         let expected = [
-            "`a ", "${", "#{", "k", ":", "1", "}", ".", "k", "+", "`in ", "${", "x", "}", "`", "}", " b`", "y",
+            "`a ", "${", "#{", "k", ":", "1", "}", ".", "k", "+", "`in ", "${", "x", "}", "`", "}",
+            " b`", "y",
         ];
         assert_eq!(texts, expected);
     }

@@ -8,7 +8,10 @@ pub fn learning(trial: &Trial, signs: Signs) -> Plot {
     let history = &trial.outcome.history;
     let curve = |name: &str, of: fn(&crate::evaluation::Epoch) -> f64| Curve {
         name: name.into(),
-        points: history.iter().map(|epoch| (epoch.epoch as f64, of(epoch))).collect(),
+        points: history
+            .iter()
+            .map(|epoch| (epoch.epoch as f64, of(epoch)))
+            .collect(),
         joined: true,
     };
     Plot {
@@ -25,7 +28,9 @@ pub fn learning(trial: &Trial, signs: Signs) -> Plot {
 /// The reward of each trial that has one, and the highest so far.
 pub fn rewards<'a>(trials: impl IntoIterator<Item = &'a Trial>, signs: Signs) -> Plot {
     let rewarded = trials.into_iter().filter(|trial| trial.score.is_some());
-    let points: Vec<(f64, f64)> = rewarded.map(|trial| (trial.number as f64, trial.reward)).collect();
+    let points: Vec<(f64, f64)> = rewarded
+        .map(|trial| (trial.number as f64, trial.reward))
+        .collect();
     let mut highest = f64::NEG_INFINITY;
     let best = points.iter().map(|&(number, reward)| {
         highest = highest.max(reward);

@@ -15,7 +15,9 @@ impl Signs {
     /// Those that the terminal shows, by the locale and the kind of terminal that the environment names.
     pub fn of_terminal() -> Self {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+        let locale = set("LC_ALL")
+            .or_else(|| set("LC_CTYPE"))
+            .or_else(|| set("LANG"));
         Self::of(locale.as_deref(), set("TERM").as_deref())
     }
 
@@ -47,7 +49,11 @@ pub fn sparkline(values: &[f64], width: usize, signs: Signs) -> String {
     let means: Vec<f64> = (0..columns).map(mean).collect();
     let (low, high) = range(means.iter().copied()).unwrap_or_default();
     let block = |value: &f64| {
-        let part = if high > low { (value - low) / (high - low) } else { 0.5 };
+        let part = if high > low {
+            (value - low) / (high - low)
+        } else {
+            0.5
+        };
         blocks[(part * 7.0).round() as usize]
     };
     means.iter().map(block).collect()
@@ -116,7 +122,10 @@ impl Dots {
         let part = |value: f64, (low, high): (f64, f64), most: usize| {
             ((value - low) / (high - low) * (most - 1) as f64).clamp(0.0, (most - 1) as f64)
         };
-        let finite = curve.points.iter().filter(|(x, y)| x.is_finite() && y.is_finite());
+        let finite = curve
+            .points
+            .iter()
+            .filter(|(x, y)| x.is_finite() && y.is_finite());
         let places: Vec<(f64, f64)> = finite
             .map(|point| (part(point.0, x, width), part(point.1, y, height)))
             .collect();
@@ -168,7 +177,11 @@ impl Plot {
         let mut rows = vec![vec![' '; WIDTH]; HEIGHT];
         for (number, curve) in self.curves.iter().enumerate().rev() {
             let fine = number == 0 && self.signs == Signs::Unicode;
-            let mut dots = if fine { Dots::new(2, 4) } else { Dots::new(1, 1) };
+            let mut dots = if fine {
+                Dots::new(2, 4)
+            } else {
+                Dots::new(1, 1)
+            };
             dots.draw(curve, x, y);
             let mark = self.marks()[number % 4];
             for (row, line) in rows.iter_mut().enumerate() {
@@ -219,7 +232,12 @@ impl fmt::Display for Plot {
             let line: String = line.into_iter().collect();
             writeln!(f, "{text:>width$} {side}{}", line.trim_end())?;
         }
-        writeln!(f, "{:width$} {corner}{}", "", floor.to_string().repeat(WIDTH))?;
+        writeln!(
+            f,
+            "{:width$} {corner}{}",
+            "",
+            floor.to_string().repeat(WIDTH)
+        )?;
         let (first, last) = (short(x.0), short(x.1));
         let middle = WIDTH.saturating_sub(first.len() + last.len());
         writeln!(f, "{:width$}  {first}{:^middle$}{last}", "", self.across)
@@ -269,7 +287,9 @@ mod tests {
     fn rising(name: &str, joined: bool) -> Curve {
         Curve {
             name: name.into(),
-            points: (1..=5).map(|n| (f64::from(n), f64::from(n) / 10.0)).collect(),
+            points: (1..=5)
+                .map(|n| (f64::from(n), f64::from(n) / 10.0))
+                .collect(),
             joined,
         }
     }
@@ -280,10 +300,16 @@ mod tests {
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines.len(), HEIGHT + 3, "{shown}");
         assert!(lines[0].ends_with(" accuracy"), "{shown}");
-        assert!(lines[1].starts_with("0.50 +") && lines[1].ends_with('*'), "{shown}");
+        assert!(
+            lines[1].starts_with("0.50 +") && lines[1].ends_with('*'),
+            "{shown}"
+        );
         assert!(lines[HEIGHT].starts_with("0.10 +*"), "{shown}");
         let under = lines[HEIGHT + 2].trim();
-        assert!(under.starts_with('1') && under.ends_with('5') && under.contains("epoch"), "{shown}");
+        assert!(
+            under.starts_with('1') && under.ends_with('5') && under.contains("epoch"),
+            "{shown}"
+        );
         assert!(shown.is_ascii());
         // Joined, every column has a mark.
         let marks = shown.matches('*').count();
@@ -301,13 +327,23 @@ mod tests {
         };
         let shown = plot(vec![rising("rising", true), flat], Signs::Unicode);
         assert!(shown.contains("⠶ rising  ─ flat"), "{shown}");
-        assert!(shown.lines().nth(4).unwrap().contains(|c| ('\u{2801}'..='\u{28ff}').contains(&c)), "{shown}");
+        assert!(
+            shown
+                .lines()
+                .nth(4)
+                .unwrap()
+                .contains(|c| ('\u{2801}'..='\u{28ff}').contains(&c)),
+            "{shown}"
+        );
         assert!(shown.lines().nth(9).unwrap().contains("────"), "{shown}");
     }
 
     #[test]
     fn nothing_and_one_point_are_no_harm() {
-        assert_eq!(plot(Vec::new(), Signs::Unicode), "accuracy: nothing to plot\n");
+        assert_eq!(
+            plot(Vec::new(), Signs::Unicode),
+            "accuracy: nothing to plot\n"
+        );
         let one = Curve {
             name: String::new(),
             points: vec![(1.0, 0.9), (2.0, f64::NAN)],
@@ -318,7 +354,10 @@ mod tests {
 
     #[test]
     fn the_locale_decides_the_signs() {
-        assert_eq!(Signs::of(Some("de_DE.UTF-8"), Some("xterm")), Signs::Unicode);
+        assert_eq!(
+            Signs::of(Some("de_DE.UTF-8"), Some("xterm")),
+            Signs::Unicode
+        );
         assert_eq!(Signs::of(None, None), Signs::Unicode);
         assert_eq!(Signs::of(Some("C"), Some("xterm")), Signs::Ascii);
         assert_eq!(Signs::of(Some("C.utf8"), Some("dumb")), Signs::Ascii);

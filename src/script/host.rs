@@ -133,7 +133,9 @@ impl Host {
     /// # Errors
     /// Where the engine was not made by [`engine`](super::engine).
     pub(super) fn of(ctx: &NativeCallContext) -> Scripted<Self> {
-        let host = ctx.tag().and_then(|tag| Some(tag.read_lock::<Self>()?.clone()));
+        let host = ctx
+            .tag()
+            .and_then(|tag| Some(tag.read_lock::<Self>()?.clone()));
         host.ok_or_else(|| "this engine has no host".into())
     }
 

@@ -33,7 +33,10 @@ mod plots {
     /// ```
     #[rhai_fn(name = "plot", return_raw, volatile)]
     pub fn plot_outcome(ctx: NativeCallContext, outcome: Outcome) -> Scripted<()> {
-        show(&ctx, &curves::learning(outcome.trial(), Signs::of_terminal()))
+        show(
+            &ctx,
+            &curves::learning(outcome.trial(), Signs::of_terminal()),
+        )
     }
 
     /// Draws the reward of each trial of the study, and the highest so far.
@@ -65,8 +68,16 @@ mod plots {
             return show(&ctx, &curves::rewards(trials, signs));
         }
         let number = |value: &Dynamic| {
-            let found = value.as_float().or_else(|_| value.as_int().map(|n| n as f64));
-            found.map_err(|found| raise(Error::invalid("plot", "a list of numbers or of outcomes", found)))
+            let found = value
+                .as_float()
+                .or_else(|_| value.as_int().map(|n| n as f64));
+            found.map_err(|found| {
+                raise(Error::invalid(
+                    "plot",
+                    "a list of numbers or of outcomes",
+                    found,
+                ))
+            })
         };
         let values = values.into_array().unwrap_or_default();
         let values: Vec<f64> = values.iter().map(number).collect::<Scripted<_>>()?;

@@ -63,12 +63,21 @@ pub fn kept_policy<T>(bytes: &[u8], ask: impl FnOnce(&Controller) -> T) -> Resul
 
 /// The names of the functions of the module at `path`, which the engine has imported.
 pub fn module_functions(engine: &Engine, path: &str) -> Vec<String> {
-    let resolved = engine.module_resolver().resolve(engine, None, path, Position::NONE);
+    let resolved = engine
+        .module_resolver()
+        .resolve(engine, None, path, Position::NONE);
     let Ok(module) = resolved else {
         return Vec::new();
     };
     let signatures = module.gen_fn_signatures_with_mapper(std::convert::Into::into);
-    let name = |signature: String| signature.split('(').next().map(|name| name.trim().to_string());
-    let names = signatures.filter_map(name).filter(|name| !name.contains(['$', '#']));
+    let name = |signature: String| {
+        signature
+            .split('(')
+            .next()
+            .map(|name| name.trim().to_string())
+    };
+    let names = signatures
+        .filter_map(name)
+        .filter(|name| !name.contains(['$', '#']));
     names.collect()
 }

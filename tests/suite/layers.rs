@@ -38,7 +38,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "device",
         ],
     ),
-    ("repl", &["script", "report", "study", "controller", "evaluation"]),
+    (
+        "repl",
+        &["script", "report", "study", "controller", "evaluation"],
+    ),
     (
         "script",
         &[

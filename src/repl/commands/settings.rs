@@ -57,7 +57,9 @@ const SETTINGS: &[Setting] = &[
         get: |repl| repl.seed().to_string(),
         set: |repl, value| {
             let seed = value.replace('_', "").parse::<u64>();
-            let seed = seed.map_err(|_| Error::invalid("seed", "a whole number from 0", format!("'{value}'")))?;
+            let seed = seed.map_err(|_| {
+                Error::invalid("seed", "a whole number from 0", format!("'{value}'"))
+            })?;
             repl.begin(seed)
         },
     },
@@ -84,10 +86,15 @@ fn set(repl: &mut Repl, name: &str, value: &str) -> Result<(), Failure> {
 
 /// What Tab offers after `:set` and the words `before`.
 pub(in crate::repl) fn words(before: &str) -> Vec<String> {
-    let values = SETTINGS.iter().find(|setting| setting.name == before.trim());
+    let values = SETTINGS
+        .iter()
+        .find(|setting| setting.name == before.trim());
     match (values, before.trim()) {
         (Some(setting), _) => setting.values.iter().map(ToString::to_string).collect(),
-        (None, "") => SETTINGS.iter().map(|setting| format!("{} ", setting.name)).collect(),
+        (None, "") => SETTINGS
+            .iter()
+            .map(|setting| format!("{} ", setting.name))
+            .collect(),
         _ => Vec::new(),
     }
 }

@@ -42,7 +42,14 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 fn list(studies: &[Kept]) -> Table<6> {
-    let mut table = Table::new(["study", "script", "#trials", "#best", "last trial", "fork of"]);
+    let mut table = Table::new([
+        "study",
+        "script",
+        "#trials",
+        "#best",
+        "last trial",
+        "fork of",
+    ]);
     for kept in studies {
         let about = &kept.about;
         let best = kept.best.map_or("-".into(), |best| format!("{best:.4}"));
@@ -90,10 +97,19 @@ fn attach(repl: &Repl, store: &dyn StudyStore, name: &str) -> Result<(), Failure
     if !trials.is_empty() {
         repl.print(&trials_table(&trials, repl.signs()));
         let scored = trials.iter().filter(|trial| trial.score.is_some());
-        let best = scored.reduce(|best, trial| if trial.score > best.score { trial } else { best });
+        let best = scored.reduce(|best, trial| {
+            if trial.score > best.score {
+                trial
+            } else {
+                best
+            }
+        });
         if let Some(best) = best {
             let (number, score) = (best.number, best.score.unwrap_or_default());
-            repl.print(&format!("best: trial {number}, {}, score {score:.4}", best.architecture()));
+            repl.print(&format!(
+                "best: trial {number}, {}, score {score:.4}",
+                best.architecture()
+            ));
         }
         if let Some(plot) = rewards(&trials, repl.signs()) {
             repl.print(&plot);

@@ -121,7 +121,10 @@ fn params(repl: &Repl, rest: &str) -> Result<(), Failure> {
         let [name, default, doc] = [&param.name, &param.default, &param.doc].map(String::clone);
         table.row([name, value.clone(), default, doc]);
     }
-    let unasked = given.given().iter().filter(|(name, _)| asked.iter().all(|p| p.name != **name));
+    let unasked = given
+        .given()
+        .iter()
+        .filter(|(name, _)| asked.iter().all(|p| p.name != **name));
     for (name, value) in unasked {
         let not_asked = "not asked for so far".to_string();
         table.row([name.clone(), value.clone(), String::new(), not_asked]);

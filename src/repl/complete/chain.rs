@@ -30,7 +30,9 @@ impl Known {
             return Vec::new();
         };
         let map = value.read_lock::<Map>();
-        map.map_or_else(Vec::new, |map| map.keys().map(ToString::to_string).collect())
+        map.map_or_else(Vec::new, |map| {
+            map.keys().map(ToString::to_string).collect()
+        })
     }
 }
 
@@ -71,7 +73,8 @@ impl Inference<'_> {
                 let group = self.word(open);
                 at = open;
                 operand = true;
-                let callee = at > 0 && (self.is_name(at - 1) || matches!(self.word(at - 1), ")" | "]"));
+                let callee =
+                    at > 0 && (self.is_name(at - 1) || matches!(self.word(at - 1), ")" | "]"));
                 if !callee || group == "#{" {
                     break;
                 }
@@ -105,10 +108,17 @@ impl Inference<'_> {
         let mut known = match (self.kind(at)?, self.word(at)) {
             (Kind::Text, text) => {
                 // The pieces of a template are one text.
-                while at + 1 < end && self.word(at).starts_with('`') && !self.word(at).ends_with('`') {
+                while at + 1 < end
+                    && self.word(at).starts_with('`')
+                    && !self.word(at).ends_with('`')
+                {
                     at += 1;
                 }
-                named(if text.starts_with('\'') { "char" } else { "string" })
+                named(if text.starts_with('\'') {
+                    "char"
+                } else {
+                    "string"
+                })
             }
             (Kind::Number, text) => {
                 let float = text.contains(['.', 'e', 'E']) && !text.starts_with("0x");
@@ -174,7 +184,11 @@ impl Inference<'_> {
             match self.word(at) {
                 "," => count += usize::from(at + 1 < close),
                 // Commas of a closure's parameters and of inner brackets are none of the call's.
-                "|" => at = (at + 1..close).find(|i| self.word(*i) == "|").unwrap_or(close),
+                "|" => {
+                    at = (at + 1..close)
+                        .find(|i| self.word(*i) == "|")
+                        .unwrap_or(close)
+                }
                 "(" | "[" | "{" | "#{" | "${" => at = matching(self.text, self.tokens, at)?,
                 _ => {}
             }
@@ -189,18 +203,25 @@ impl Inference<'_> {
         if receiver.is_none() && own {
             return None;
         }
-        let entries = self.reference.all().filter(|entry| entry.name == name && entry.module.is_none());
+        let entries = self
+            .reference
+            .all()
+            .filter(|entry| entry.name == name && entry.module.is_none());
         let called = |kind| match receiver {
             None => kind == Entry::Function,
             Some(_) => kind == Entry::Method || kind == Entry::Function,
         };
         let takes = arguments + usize::from(receiver.is_some());
-        let overloads = entries.filter(|entry| called(entry.kind)).flat_map(|entry| &entry.overloads);
+        let overloads = entries
+            .filter(|entry| called(entry.kind))
+            .flat_map(|entry| &entry.overloads);
         let fits = |overload: &&crate::script::Overload| {
             let first = overload.params.first().map(|(_, of)| of.as_str());
             overload.params.len() == takes && (receiver.is_none() || first == receiver)
         };
-        let returns = overloads.filter(fits).find_map(|overload| overload.returns.clone());
+        let returns = overloads
+            .filter(fits)
+            .find_map(|overload| overload.returns.clone());
         returns.filter(|returns| returns != "any").map(Known::Type)
     }
 
@@ -212,7 +233,8 @@ impl Inference<'_> {
         }
         let entries = self.reference.methods(receiver).into_iter();
         let mut properties = entries.filter(|e| e.kind == Entry::Property && e.name == name);
-        let returns = properties.find_map(|entry| entry.overloads.iter().find_map(|o| o.returns.clone()));
+        let returns =
+            properties.find_map(|entry| entry.overloads.iter().find_map(|o| o.returns.clone()));
         returns.filter(|returns| returns != "any").map(Known::Type)
     }
 
@@ -229,15 +251,19 @@ impl Inference<'_> {
         }
         let of = of.type_name(self.session);
         let entries = self.reference.all();
-        let mut indices = entries.filter(|e| e.kind == Entry::Index && e.receiver.as_ref() == Some(&of));
-        let returns = indices.find_map(|entry| entry.overloads.iter().find_map(|o| o.returns.clone()));
+        let mut indices =
+            entries.filter(|e| e.kind == Entry::Index && e.receiver.as_ref() == Some(&of));
+        let returns =
+            indices.find_map(|entry| entry.overloads.iter().find_map(|o| o.returns.clone()));
         returns.filter(|returns| returns != "any").map(Known::Type)
     }
 
     /// What is known of the variable at the token `at`: by the text before, else by the session.
     fn variable(&mut self, name: &str, at: usize, depth: usize) -> Option<Known> {
         let declared = (0..at.saturating_sub(2)).rev().find(|i| {
-            matches!(self.word(*i), "let" | "const") && self.word(i + 1) == name && self.word(i + 2) == "="
+            matches!(self.word(*i), "let" | "const")
+                && self.word(i + 1) == name
+                && self.word(i + 2) == "="
         });
         if let Some(declared) = declared {
             let start = declared + 3;

@@ -54,7 +54,11 @@ impl Completion<'_> {
     /// What follows in the command that begins at `start`.
     fn command(&mut self, text: &str, start: usize) -> Offer {
         let Some(space) = text[start..].find(char::is_whitespace) else {
-            return Offer::of(text, start, commands::all().map(|command| command.name.into()));
+            return Offer::of(
+                text,
+                start,
+                commands::all().map(|command| command.name.into()),
+            );
         };
         let name = &text[start..start + space];
         let Ok(command) = commands::find(name) else {
@@ -72,8 +76,15 @@ impl Completion<'_> {
                 let mut names: Vec<String> = entries.map(|entry| entry.name.clone()).collect();
                 names.extend(self.session.functions().map(|f| f.name.to_string()));
                 names.extend(commands::all().map(|command| command.name.into()));
-                let types = self.reference.all().filter(|entry| entry.receiver.is_some());
-                names.extend(types.filter(|e| e.kind != Of::Operator).map(Entry::qualified));
+                let types = self
+                    .reference
+                    .all()
+                    .filter(|entry| entry.receiver.is_some());
+                names.extend(
+                    types
+                        .filter(|e| e.kind != Of::Operator)
+                        .map(Entry::qualified),
+                );
                 Offer::of(text, last, names)
             }
             Argument::Setting => {
@@ -94,7 +105,9 @@ impl Completion<'_> {
             word.at = word.at.start + from..word.at.end + from;
         }
         match words.last() {
-            Some(last) if last.kind == Kind::Comment && (!last.closed || last.at.end == text.len()) => {
+            Some(last)
+                if last.kind == Kind::Comment && (!last.closed || last.at.end == text.len()) =>
+            {
                 return Offer::default();
             }
             Some(last) if last.kind == Kind::Text && !last.closed => {
@@ -145,7 +158,10 @@ impl Completion<'_> {
         let of = known.type_name(self.session);
         offered.extend(self.reference.methods(&of).into_iter().map(called));
         if let Known::Value(_) = known {
-            let own = self.session.functions().filter(|f| f.this_type == Some(of.as_str()));
+            let own = self
+                .session
+                .functions()
+                .filter(|f| f.this_type == Some(of.as_str()));
             offered.extend(own.map(|f| format!("{}(", f.name)));
         }
         offered
@@ -174,8 +190,17 @@ impl Completion<'_> {
         let mut names: Vec<String> = session.scope.iter().map(|(name, ..)| name.into()).collect();
         names.push("study".into());
         names.extend(KEYWORDS.iter().map(ToString::to_string));
-        names.extend(session.modules().into_iter().map(|(name, _)| format!("{name}::")));
-        names.extend(session.functions().map(|f| parens(f.name, !f.params.is_empty())));
+        names.extend(
+            session
+                .modules()
+                .into_iter()
+                .map(|(name, _)| format!("{name}::")),
+        );
+        names.extend(
+            session
+                .functions()
+                .map(|f| parens(f.name, !f.params.is_empty())),
+        );
         let entries = self.reference.all();
         let plain = entries.filter(|e| e.kind == Of::Function && e.module.is_none());
         names.extend(plain.map(called));
@@ -191,7 +216,9 @@ impl Completion<'_> {
             let (_, path) = modules.iter().rev().find(|(known, _)| known == alias)?;
             Some(format!("{path}::{name}"))
         });
-        let keys = self.reference.options_of(name.as_ref().unwrap_or(&call.name));
+        let keys = self
+            .reference
+            .options_of(name.as_ref().unwrap_or(&call.name));
         let free = keys.into_iter().filter(|key| !given.contains(key));
         free.map(Into::into).collect()
     }
@@ -203,7 +230,10 @@ fn called(entry: &Entry) -> String {
         return entry.name.clone();
     }
     let own = usize::from(entry.kind == Of::Method);
-    let takes = entry.overloads.iter().any(|overload| overload.params.len() > own);
+    let takes = entry
+        .overloads
+        .iter()
+        .any(|overload| overload.params.len() > own);
     parens(&entry.name, takes || entry.overloads.is_empty())
 }
 
@@ -251,7 +281,9 @@ fn option_call(text: &str, words: &[Token]) -> Option<Call> {
     };
     let map = opened(words.len()).filter(|at| word(*at) == "#{")?;
     let call = opened(map).filter(|at| word(*at) == "(")?;
-    let name = call.checked_sub(1).filter(|at| words[*at].kind == Kind::Name)?;
+    let name = call
+        .checked_sub(1)
+        .filter(|at| words[*at].kind == Kind::Name)?;
     // `module::name` and `name` alone.
     let module = name.checked_sub(2).filter(|at| word(at + 1) == "::");
     let module = module.map_or(String::new(), |at| format!("{}::", word(at)));

@@ -110,15 +110,42 @@ fn laid(shape: &Shape, indent: usize) -> String {
         return flat;
     }
     let margin = " ".repeat(indent + 2);
+    let plain = parts
+        .iter()
+        .all(|(name, part)| name.is_none() && matches!(part, Shape::Leaf(_)));
+    if plain {
+        return format!(
+            "{open}\n{}{}{close}",
+            filled(parts, *more, &margin),
+            " ".repeat(indent)
+        );
+    }
     let mut text = format!("{open}\n");
     for (name, part) in parts {
-        let name = name.as_ref().map_or(String::new(), |name| format!("{name}: "));
+        let name = name
+            .as_ref()
+            .map_or(String::new(), |name| format!("{name}: "));
         text += &format!("{margin}{name}{},\n", laid(part, indent + 2));
     }
     if *more > 0 {
         text += &format!("{margin}… {more} more\n");
     }
     text + " ".repeat(indent).as_str() + *close
+}
+
+/// Elements side by side, in lines that begin with `margin`.
+fn filled(parts: &[(Option<String>, Shape)], more: usize, margin: &str) -> String {
+    let (mut text, mut line) = (String::new(), margin.to_string());
+    let elements = parts.iter().map(|(_, part)| format!("{},", flat(part)));
+    for element in elements.chain((more > 0).then(|| format!("… {more} more"))) {
+        let length = line.chars().count() + element.chars().count();
+        if length > WIDTH && line.trim() != "" {
+            text += &format!("{}\n", line.trim_end());
+            line = margin.into();
+        }
+        line += &format!("{element} ");
+    }
+    format!("{text}{}\n", line.trim_end())
 }
 
 fn flat(shape: &Shape) -> String {
@@ -160,7 +187,10 @@ mod tests {
     #[test]
     fn what_fits_is_on_one_line() {
         let text = "[1, #{ a: 0.3, b: \"x\\\"y\", \"c d\": [], e: () }]";
-        assert_eq!(shown("[1, #{a: 0.1 + 0.2, b: \"x\\\"y\", \"c d\": [], e: ()}]"), text);
+        assert_eq!(
+            shown("[1, #{a: 0.1 + 0.2, b: \"x\\\"y\", \"c d\": [], e: ()}]"),
+            text
+        );
         assert_eq!(shown("#{}"), "#{}");
     }
 
@@ -168,13 +198,17 @@ mod tests {
     fn what_does_not_is_indented() {
         let wide = "x".repeat(60);
         let text = format!("#{{\n  a: [\n    \"{wide}\",\n    \"{wide}\",\n  ],\n  b: 1,\n}}");
-        assert_eq!(shown(&format!("#{{b: 1, a: [\"{wide}\", \"{wide}\"]}}")), text);
+        assert_eq!(
+            shown(&format!("#{{b: 1, a: [\"{wide}\", \"{wide}\"]}}")),
+            text
+        );
     }
 
     #[test]
     fn what_is_too_much_is_counted() {
         let shown = shown("let l = []; for i in 0..30 { l.push(i); } l");
-        assert!(shown.contains("23, … 6 more]"), "{shown}");
+        assert!(shown.contains(", 23, … 6 more\n]"), "{shown}");
+        assert_eq!(shown.lines().count(), 4, "{shown}");
         let deep = ["[".repeat(9), "]".repeat(9)].concat();
         assert_eq!(super::tests::shown(&deep), "[[[[[[[ … ]]]]]]]");
     }

@@ -50,7 +50,11 @@ impl<const N: usize> std::fmt::Display for Table<N> {
 /// `text` in at most `most` characters.
 pub(in crate::repl) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
-        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+        Some(_) => text
+            .chars()
+            .take(most.saturating_sub(1))
+            .chain(['…'])
+            .collect(),
         None => text.into(),
     }
 }

@@ -22,7 +22,11 @@ pub(in crate::repl) fn one(trial: &Trial, signs: Signs) -> String {
     if let Some(failure) = &outcome.failure {
         lines.push(format!("  failed: {failure}"));
     } else {
-        let mut worth = format!("  accuracy {}  loss {}", four(outcome.accuracy), four(outcome.loss));
+        let mut worth = format!(
+            "  accuracy {}  loss {}",
+            four(outcome.accuracy),
+            four(outcome.loss)
+        );
         if let Some([low, high]) = outcome.interval {
             worth += &format!("  95 % within {low:.4} to {high:.4}");
         }
@@ -41,12 +45,19 @@ pub(in crate::repl) fn one(trial: &Trial, signs: Signs) -> String {
         let line = sparkline(&values, WIDE, signs);
         Some(format!("  {name:<20} {line}  {first:.4} to {last:.4}"))
     };
-    lines.extend(history("validation accuracy", |epoch| epoch.validation_accuracy));
+    lines.extend(history("validation accuracy", |epoch| {
+        epoch.validation_accuracy
+    }));
     lines.extend(history("validation loss", |epoch| epoch.validation_loss));
     let epochs = outcome.history.len();
     if let Some(best) = outcome.best_epoch.filter(|_| epochs > 1) {
-        let stopped = outcome.stopped.map(|stopped| format!(", stopped early ({stopped})"));
-        lines.push(format!("  best epoch {best} of {epochs}{}", stopped.unwrap_or_default()));
+        let stopped = outcome
+            .stopped
+            .map(|stopped| format!(", stopped early ({stopped})"));
+        lines.push(format!(
+            "  best epoch {best} of {epochs}{}",
+            stopped.unwrap_or_default()
+        ));
     }
     lines.join("\n")
 }
@@ -54,7 +65,13 @@ pub(in crate::repl) fn one(trial: &Trial, signs: Signs) -> String {
 /// Trials as a table; of many the first and the last.
 pub(in crate::repl) fn table<T: AsRef<Trial>>(trials: &[T], signs: Signs) -> String {
     let mut table = Table::new([
-        "#trial", "architecture", "#accuracy", "#reward", "#parameters", "#seconds", "history",
+        "#trial",
+        "architecture",
+        "#accuracy",
+        "#reward",
+        "#parameters",
+        "#seconds",
+        "history",
     ]);
     let all = trials.len();
     let hidden = FIRST..all.saturating_sub(LAST).max(FIRST);
@@ -74,7 +91,10 @@ pub(in crate::repl) fn table<T: AsRef<Trial>>(trials: &[T], signs: Signs) -> Str
 
 fn row(trial: &Trial, signs: Signs) -> [String; 7] {
     let outcome = &trial.outcome;
-    let history = outcome.history.iter().map(|epoch| epoch.validation_accuracy);
+    let history = outcome
+        .history
+        .iter()
+        .map(|epoch| epoch.validation_accuracy);
     let history: Vec<f64> = history.collect();
     let accuracy = match &outcome.failure {
         Some(failure) => failure.kind.to_string(),
@@ -131,7 +151,9 @@ mod tests {
 
     #[test]
     fn many_are_shortened() {
-        let trials: Vec<_> = (1..=30).map(|n| std::sync::Arc::new(trial(n, &[0.5]))).collect();
+        let trials: Vec<_> = (1..=30)
+            .map(|n| std::sync::Arc::new(trial(n, &[0.5])))
+            .collect();
         let shown = table(&trials, Signs::Ascii);
         assert_eq!(shown.lines().count(), 1 + FIRST + 1 + LAST, "{shown}");
         assert!(shown.contains("… 10 more"), "{shown}");

@@ -6,7 +6,10 @@ use crate::harness::Place;
 #[test]
 fn names_methods_and_chains_are_completed() {
     let mut terminal = Terminal::start();
-    terminal.enter("let space = StateSpace(); space.add_state(\"kernel\", [1, 3]);", "\n");
+    terminal.enter(
+        "let space = StateSpace(); space.add_state(\"kernel\", [1, 3]);",
+        "\n",
+    );
     terminal.enter("let mango_one = #{ alpha_one: #{ beta_two: 1.5 } };", "\n");
     terminal.enter("fn juggle(balls) { balls }", "\n");
     // A variable, a function of the session, of the host, a keyword.
@@ -20,7 +23,10 @@ fn names_methods_and_chains_are_completed() {
     terminal.completes("mango_one.alpha_one.be", "beta_two");
     // A chain, by what each call gives; a text, a list.
     terminal.completes("space.get_random_state_space(4).log_", "log_prob");
-    terminal.completes("input([1, 8, 8]).conv2d(4, 3).relu().global_a", "global_avg_pool\\(");
+    terminal.completes(
+        "input([1, 8, 8]).conv2d(4, 3).relu().global_a",
+        "global_avg_pool\\(",
+    );
     terminal.completes("\"text\".to_upp", "to_upper");
     terminal.completes("let nett = input([1, 8, 8]); nett.flat", "nett.flatten\\(");
     // Nothing in a text or a comment.
@@ -48,7 +54,10 @@ fn what_an_outcome_has_is_completed() {
         "let manager = NetworkManager(dataset(\"digits\", #{ train: 100 }), #{ epochs: 1 });",
         "\n",
     );
-    terminal.enter("let outcome = manager.evaluate(input([1, 8, 8]).flatten().dense(10));", "\n");
+    terminal.enter(
+        "let outcome = manager.evaluate(input([1, 8, 8]).flatten().dense(10));",
+        "\n",
+    );
     terminal.completes("outcome.archi", "architecture");
     // The type of these is known by their values alone.
     terminal.completes("study.best.archi", "architecture");
@@ -65,7 +74,10 @@ fn options_modules_and_their_functions_are_completed() {
     terminal.completes("NetworkManager(data, #{ epochs: 1, batch_s", "batch_size: ");
     terminal.completes("import \"nas/rand", "nas/random");
     terminal.completes("import \"own_m", "own_module");
-    terminal.enter("import \"nas/random\" as random; import \"own_module\" as own;", "\n");
+    terminal.enter(
+        "import \"nas/random\" as random; import \"own_module\" as own;",
+        "\n",
+    );
     terminal.completes("random::sea", "random::search\\(");
     terminal.completes("own::own_", "own::own_function\\(");
     terminal.leave(CTRL_D);

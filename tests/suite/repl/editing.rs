@@ -85,7 +85,10 @@ fn a_plain_terminal_sees_no_colour() {
         let mut terminal = Terminal::start_with(Place::new(), &[(name, value)], &[]);
         terminal.press("let x = 1; lost\r");
         let seen = terminal.sees("(?s).*unknown variable 'lost'.*nas> ");
-        assert!(!seen.contains("\x1b[1;35m") && !seen.contains("\x1b[31m"), "{seen:?}");
+        assert!(
+            !seen.contains("\x1b[1;35m") && !seen.contains("\x1b[31m"),
+            "{seen:?}"
+        );
         terminal.leave(CTRL_D);
     }
 }

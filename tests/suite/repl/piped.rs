@@ -13,7 +13,11 @@ fn it_runs_as_a_script_with_plain_output() {
 fn an_error_ends_with_1_and_without_colour() {
     let ran = Place::new().run_text("print(1);\nprint(lost);");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), "1"));
-    assert!(ran.stderr.contains("unknown variable 'lost'"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("unknown variable 'lost'"),
+        "{}",
+        ran.stderr
+    );
     assert!(ran.stderr.contains("<stdin>:2:7"), "{}", ran.stderr);
     assert!(!ran.stderr.contains('\x1b') && !ran.stdout.contains("nas>"));
 }

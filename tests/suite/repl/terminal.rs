@@ -1,6 +1,7 @@
 //! A terminal with a session in it. It waits for what is to be seen, and for nothing else.
 
 use std::io::ErrorKind;
+use std::process::Stdio;
 use std::time::Duration;
 
 use expectrl::process::unix::WaitStatus;
@@ -44,8 +45,14 @@ impl Terminal {
             .env("LC_ALL", "C.UTF-8")
             .env_remove("NO_COLOR")
             .envs(variables.iter().copied());
+        // The terminal is all that it has.
+        command.stdin(Stdio::inherit());
+        command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
         let mut session = OsSession::spawn(command).unwrap();
         session.set_expect_timeout(Some(PATIENCE));
+        // Wide enough that no line of a test wraps.
+        let process = session.get_process_mut();
+        process.set_window_size(240, 50).unwrap();
         let mut terminal = Self { session, place };
         terminal.sees("nas-script .* on cpu");
         terminal.sees(PROMPT);
