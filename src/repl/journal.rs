@@ -137,12 +137,14 @@ fn functions(text: &str) -> Vec<Function> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < words.len() {
-        if words[at].kind == Kind::Keyword && words[at].of(text) == "fn" {
-            if let Some((function, next)) = function(text, &words, at) {
-                found.push(function);
-                at = next;
-                continue;
-            }
+        let word = &words[at];
+        if word.kind == Kind::Keyword
+            && word.of(text) == "fn"
+            && let Some((function, next)) = function(text, &words, at)
+        {
+            found.push(function);
+            at = next;
+            continue;
         }
         at += 1;
     }

@@ -69,7 +69,7 @@ pub struct Curve {
     pub joined: bool,
 }
 
-/// Curves in one frame. The first is drawn finely, the others by marks beneath it.
+/// Curves in one frame. The first may be drawn finely, the others by marks beneath it.
 pub struct Plot {
     /// What stands above it.
     pub title: String,
@@ -83,7 +83,7 @@ pub struct Plot {
 
 /// The size of the frame, in characters.
 const WIDTH: usize = 64;
-const HEIGHT: usize = 12;
+const HEIGHT: usize = 13;
 
 /// The least and the greatest of `values`.
 fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
@@ -164,11 +164,18 @@ impl Dots {
 }
 
 impl Plot {
-    /// The marks of the curves, the first one's for the legend.
-    fn marks(&self) -> [char; 4] {
+    /// Whether a curve is drawn finely: the first, where its dots are joined or many.
+    fn fine(&self, number: usize) -> bool {
+        let dense = |curve: &Curve| curve.joined || curve.points.len() > 2 * WIDTH;
+        number == 0 && self.signs == Signs::Unicode && dense(&self.curves[0])
+    }
+
+    /// The mark of a curve; of one that is drawn finely, for the legend alone.
+    fn mark(&self, number: usize) -> char {
         match self.signs {
-            Signs::Unicode => ['⠶', '─', '·', '×'],
-            Signs::Ascii => ['*', '-', '.', 'x'],
+            Signs::Unicode if self.fine(number) => '⠶',
+            Signs::Unicode => ['•', '─', '·', '×'][number % 4],
+            Signs::Ascii => ['*', '-', '.', 'x'][number % 4],
         }
     }
 
@@ -176,14 +183,14 @@ impl Plot {
     fn inside(&self, x: (f64, f64), y: (f64, f64)) -> Vec<Vec<char>> {
         let mut rows = vec![vec![' '; WIDTH]; HEIGHT];
         for (number, curve) in self.curves.iter().enumerate().rev() {
-            let fine = number == 0 && self.signs == Signs::Unicode;
+            let fine = self.fine(number);
             let mut dots = if fine {
                 Dots::new(2, 4)
             } else {
                 Dots::new(1, 1)
             };
             dots.draw(curve, x, y);
-            let mark = self.marks()[number % 4];
+            let mark = self.mark(number);
             for (row, line) in rows.iter_mut().enumerate() {
                 for (column, sign) in line.iter_mut().enumerate() {
                     let drawn = match fine {
@@ -219,7 +226,7 @@ impl fmt::Display for Plot {
         let named = self.curves.iter().enumerate();
         let mut legend = String::new();
         for (number, curve) in named.filter(|_| self.curves.len() > 1) {
-            let _ = write!(legend, "  {} {}", self.marks()[number % 4], curve.name);
+            let _ = write!(legend, "  {} {}", self.mark(number), curve.name);
         }
         writeln!(f, "{:width$} {}{legend}", "", self.title)?;
         for (row, line) in self.inside(x, y).into_iter().enumerate() {
@@ -335,7 +342,7 @@ mod tests {
                 .contains(|c| ('\u{2801}'..='\u{28ff}').contains(&c)),
             "{shown}"
         );
-        assert!(shown.lines().nth(9).unwrap().contains("────"), "{shown}");
+        assert!(shown.lines().nth(10).unwrap().contains("────"), "{shown}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `:load` and `:save`: scripts into the session, the session into a script.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{Argument, Command, Failure, Next, needed};
 use crate::error::{Error, Result};
@@ -44,7 +44,7 @@ fn path(typed: &str) -> PathBuf {
     }
 }
 
-fn save(repl: &Repl, path: &PathBuf) -> Result<(), Failure> {
+fn save(repl: &Repl, path: &Path) -> Result<(), Failure> {
     let script = repl.session().journal.script();
     if script.is_empty() {
         return Err(Error::invalid(":save", "a session in which something ran", "none").into());

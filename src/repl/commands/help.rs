@@ -32,7 +32,7 @@ pub(super) const COMMANDS: &[Command] = &[
                 "a name, such as conv2d, StateSpace.add_state or nas/darts",
                 rest,
             )?;
-            say(repl, name, &|entry| entry.to_string())?;
+            say(repl, name, &ToString::to_string)?;
             Ok(Next::Line)
         },
     },

@@ -48,7 +48,7 @@ const SETTINGS: &[Setting] = &[
     Setting {
         name: "device",
         values: &["auto", "cpu", "cuda:0", "wgpu:0"],
-        get: |repl| repl.device(),
+        get: Repl::device,
         set: |repl, value| repl.move_to(value),
     },
     Setting {

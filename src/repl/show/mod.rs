@@ -19,6 +19,8 @@ use crate::report::plot::Signs;
 use crate::script;
 use crate::study::Trial;
 
+/// How many characters of a text are shown.
+const LONGEST: usize = 20_000;
 /// How many of the best trials of a study are shown.
 const BEST: usize = 5;
 
@@ -41,7 +43,7 @@ pub(super) fn shown(session: &Session, value: &Dynamic, signs: Signs) -> String 
     }
     match value.as_float() {
         Ok(value) => float(value),
-        Err(_) => session.text(value),
+        Err(_) => cut(&session.text(value), LONGEST),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Lists and objects on one line where they fit, else indented, and without what is too much. Knows the values of the
 //! language; objects of the host come as the text that they print.
 
+use std::cell::Cell;
+
 use rhai::{Array, Dynamic, ImmutableString, Map};
 
 use super::table::cut;
@@ -9,6 +11,8 @@ use super::table::cut;
 const WIDTH: usize = 88;
 /// How many elements of a list or object are shown.
 const ELEMENTS: usize = 24;
+/// How many elements are shown in all, those inside others too.
+const ALL: usize = 400;
 /// How deep lists and objects are shown in each other.
 const DEPTH: usize = 6;
 /// How much of a text in a list or object is shown.
@@ -16,7 +20,8 @@ const TEXT: usize = 200;
 
 /// `value`, of which `text` tells what an object of the host prints.
 pub(super) fn pretty(value: &Dynamic, text: &dyn Fn(&Dynamic) -> String) -> String {
-    laid(&shape(value, text, 0), 0)
+    let left = Cell::new(ALL);
+    laid(&Shaping { text, left }.shape(value, 0), 0)
 }
 
 /// A float with as many digits as people read: 0.1 + 0.2 is 0.3.
@@ -37,51 +42,65 @@ enum Shape {
     },
 }
 
-fn shape(value: &Dynamic, text: &dyn Fn(&Dynamic) -> String, depth: usize) -> Shape {
-    if let Some(list) = value.read_lock::<Array>() {
-        let parts = list.iter().take(ELEMENTS);
-        let parts = parts.map(|part| (None, shape(part, text, depth + 1)));
-        return parts_of("[", "]", list.len(), depth, || parts.collect());
-    }
-    if let Some(object) = value.read_lock::<Map>() {
-        let parts = object.iter().take(ELEMENTS);
-        let parts = parts.map(|(name, part)| (Some(key(name)), shape(part, text, depth + 1)));
-        return parts_of("#{", "}", object.len(), depth, || parts.collect());
-    }
-    if let Ok(value) = value.as_float() {
-        return Shape::Leaf(float(value));
-    }
-    if let Some(text) = value.read_lock::<ImmutableString>() {
-        return Shape::Leaf(format!("{:?}", cut(&text, TEXT)));
-    }
-    if value.is_unit() {
-        return Shape::Leaf("()".into());
-    }
-    // Of what prints several lines, such as a network, the first tells what it is.
-    let whole = text(value);
-    let mut lines = whole.lines();
-    let first = lines.next().unwrap_or_default();
-    Shape::Leaf(match lines.next() {
-        None => cut(first, TEXT),
-        Some(_) => format!("{first} …"),
-    })
+struct Shaping<'a> {
+    text: &'a dyn Fn(&Dynamic) -> String,
+    /// How many more elements may be shown.
+    left: Cell<usize>,
 }
 
-fn parts_of(
-    open: &'static str,
-    close: &'static str,
-    length: usize,
-    depth: usize,
-    parts: impl FnOnce() -> Vec<(Option<String>, Shape)>,
-) -> Shape {
-    if depth >= DEPTH && length > 0 {
-        return Shape::Leaf(format!("{open} … {close}"));
+impl Shaping<'_> {
+    fn shape(&self, value: &Dynamic, depth: usize) -> Shape {
+        if let Some(list) = value.read_lock::<Array>() {
+            let parts = list.iter().map(|part| (None, part));
+            return self.parts(["[", "]"], list.len(), parts, depth);
+        }
+        if let Some(object) = value.read_lock::<Map>() {
+            let parts = object.iter().map(|(name, part)| (Some(key(name)), part));
+            return self.parts(["#{", "}"], object.len(), parts, depth);
+        }
+        if let Ok(value) = value.as_float() {
+            return Shape::Leaf(float(value));
+        }
+        if let Some(text) = value.read_lock::<ImmutableString>() {
+            return Shape::Leaf(format!("{:?}", cut(&text, TEXT)));
+        }
+        if value.is_unit() {
+            return Shape::Leaf("()".into());
+        }
+        // Of what prints several lines, such as a network, the first tells what it is.
+        let whole = (self.text)(value);
+        let mut lines = whole.lines();
+        let first = lines.next().unwrap_or_default();
+        Shape::Leaf(match lines.next() {
+            None => cut(first, TEXT),
+            Some(_) => format!("{first} …"),
+        })
     }
-    Shape::Parts {
-        open,
-        close,
-        parts: parts(),
-        more: length.saturating_sub(ELEMENTS),
+
+    fn parts<'a>(
+        &self,
+        [open, close]: [&'static str; 2],
+        length: usize,
+        parts: impl Iterator<Item = (Option<String>, &'a Dynamic)>,
+        depth: usize,
+    ) -> Shape {
+        if length > 0 && (depth >= DEPTH || self.left.get() == 0) {
+            return Shape::Leaf(format!("{open} … {close}"));
+        }
+        let mut shown = Vec::new();
+        for (name, part) in parts.take(ELEMENTS) {
+            if self.left.get() == 0 {
+                break;
+            }
+            self.left.set(self.left.get() - 1);
+            shown.push((name, self.shape(part, depth + 1)));
+        }
+        Shape::Parts {
+            open,
+            close,
+            more: length - shown.len(),
+            parts: shown,
+        }
     }
 }
 
@@ -211,6 +230,15 @@ mod tests {
         assert_eq!(shown.lines().count(), 4, "{shown}");
         let deep = ["[".repeat(9), "]".repeat(9)].concat();
         assert_eq!(super::tests::shown(&deep), "[[[[[[[ … ]]]]]]]");
+    }
+
+    #[test]
+    fn many_lists_in_lists_are_no_flood() {
+        let shown = shown(
+            "let l = 0; for i in 0..4 { let all = []; for j in 0..9 { all.push(l); } l = all; } l",
+        );
+        assert!(shown.len() < 20_000, "{} bytes", shown.len());
+        assert!(shown.contains("[ … ]"), "{shown}");
     }
 
     #[test]
