@@ -3,6 +3,7 @@
 use rhai::{Engine, ParseErrorType, Position};
 
 use super::tokens::tokens;
+use crate::script;
 
 /// Whether another line is needed.
 pub(super) fn unfinished(parser: &Engine, input: &str) -> bool {
@@ -16,7 +17,7 @@ pub(super) fn unfinished(parser: &Engine, input: &str) -> bool {
     if open || last.starts_with("///") && !last.starts_with("////") {
         return true;
     }
-    match parser.compile(input) {
+    match script::parsed(parser, input) {
         Ok(_) => false,
         Err(error) => at_end(error.err_type(), input, error.position()),
     }

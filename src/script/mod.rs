@@ -213,7 +213,10 @@ thread_local! {
 }
 
 /// Parses `text`, if it does not take too long.
-fn parsed(engine: &Engine, text: &str) -> Result<AST, rhai::ParseError> {
+///
+/// # Errors
+/// What is wrong with it, as Rhai says it.
+pub fn parsed(engine: &Engine, text: &str) -> Result<AST, rhai::ParseError> {
     let before = PARSED_BY.replace(Some(Instant::now() + PATIENCE));
     let parsed = engine.compile(text);
     PARSED_BY.set(before);
