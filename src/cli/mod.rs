@@ -255,10 +255,12 @@ fn dispatch(cli: Cli) -> Result<(), Ending> {
     }
 }
 
-/// Whether standard error wants colour: a terminal, and no `NO_COLOR`.
+/// Whether standard error wants colour: a terminal that is not dumb, and no `NO_COLOR`.
 fn colour() -> bool {
     use std::io::IsTerminal;
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|kind| kind == "dumb");
+    std::io::stderr().is_terminal() && !dumb && !set("NO_COLOR")
 }
 
 /// A flag that the first Ctrl-C sets; the second ends the program.

@@ -60,6 +60,20 @@ impl StoreArgs {
         }))
     }
 
+    /// Opens the store if it is there: to look into it, none is made.
+    pub(super) fn present(&self) -> Result<Opened> {
+        let text = self.store.as_deref().unwrap_or(DEFAULT);
+        let address: Address = text.parse()?;
+        match text == NONE || address.is_missing() {
+            true => Err(Error::invalid(
+                "store",
+                "a store that is there (--store)",
+                text,
+            )),
+            false => self.needed(),
+        }
+    }
+
     /// Opens the store of a subcommand that needs one.
     pub(super) fn needed(&self) -> Result<Opened> {
         let found = || Error::invalid("--store", "a store", NONE);

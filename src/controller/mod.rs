@@ -35,7 +35,7 @@ pub use config::{Baseline, CellKind, ControllerConfig, Labels, Mode, Normalize, 
 pub use guided::GuidedConfig;
 pub use parzen::{Parzen, ParzenConfig};
 pub use pool::{ControllerPool, Exchange, PoolConfig, PoolUpdate};
-pub use snapshot::saved;
+pub use snapshot::{revive, saved};
 pub use surrogate::{Belief, Surrogate, SurrogateKind};
 
 use std::path::Path;

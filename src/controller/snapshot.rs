@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use burn::tensor::TensorData;
+use burn::tensor::{Device, TensorData};
 use rand::SeedableRng;
 use serde::de::DeserializeOwned;
 
@@ -14,7 +15,7 @@ use super::weights::Spec;
 use super::{CellKind, Controller, ControllerConfig, Mode, Rollout, pool};
 use crate::arrays::{self, Array, Arrays};
 use crate::error::{Error, Result};
-use crate::seed::StreamRng;
+use crate::seed::{Seed, StreamRng};
 use crate::space::StateSpace;
 
 /// The newest version of the file that this program reads and writes.
@@ -188,11 +189,31 @@ impl Controller {
 /// # Errors
 /// As [`Controller::load`].
 pub fn saved(path: &Path) -> Result<(StateSpace, usize, ControllerConfig)> {
-    let header: Header = match read(path, KEY, "controller") {
-        Ok((_, header)) => header,
-        Err(error) => pool::first_replica(path).ok_or(error)?,
-    };
+    let (_, header) = kept(path)?;
     Ok((header.space, header.layers, header.config))
+}
+
+/// The controller that was saved at `path`, as it was, on `device`; of a pool, its first replica.
+///
+/// # Errors
+/// As [`Controller::load`].
+pub fn revive(path: &Path, device: &Device) -> Result<Controller> {
+    let (arrays, header) = kept(path)?;
+    let mut config = header.config.clone();
+    config.restore_controller = None;
+    let space = Arc::new(header.space.clone());
+    let mut controller = Controller::new(space, header.layers, config, device, Seed(0))?;
+    let restored = controller.restore(arrays, header);
+    restored.map_err(|reason| refused(path, reason))?;
+    Ok(controller)
+}
+
+/// What was saved at `path` of a controller, or of the first replica of a pool.
+fn kept(path: &Path) -> Result<(Arrays, Header)> {
+    match read(path, KEY, "controller") {
+        Ok(found) => Ok(found),
+        Err(error) => pool::first_replica(path).ok_or(error),
+    }
 }
 
 /// Writes arrays and the JSON of `header`, called `key`, in one step.

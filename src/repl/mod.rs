@@ -1,82 +1,114 @@
-//! The interactive session: reads a line (or as many as the parser wants), evaluates it in a scope
-//! that lasts, prints what it is worth.
+//! The interactive session: reads a line (or as many as the parser wants), evaluates it or carries out its command,
+//! shows what it is worth. Knows scripts and studies; what surrounds it is its [`Ground`].
 
+mod colours;
+mod commands;
+mod complete;
+mod editor;
+mod input;
+mod journal;
+mod session;
+mod show;
+mod tokens;
+
+use std::cell::{Ref, RefCell, RefMut};
 use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+use std::thread;
 
-use rhai::{AST, Dynamic, Engine, ParseErrorType, Scope, Stmt};
-use rustyline::completion::Completer;
+use rhai::Dynamic;
 use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
-use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
-use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Editor, Helper};
+use rustyline::{Cmd, ColorMode, CompletionType, Config, Editor, KeyCode, KeyEvent, Modifiers};
 
+use self::commands::{Failure, Next};
+use self::editor::Line;
+use self::session::Session;
 use crate::error::{Error, Result};
-use crate::script::{self, Diagnostic, Host, Sources};
+use crate::report::plot::Signs;
+use crate::report::progress::{say, warn};
+use crate::script::{self, Diagnostic, Host, Reference};
+use crate::study::store::StudyStore;
 
-/// The name that the session's text has in errors.
-const NAME: &str = "<repl>";
 const PROMPT: &str = "nas> ";
 
-/// A session.
-pub struct Repl<'a> {
-    host: &'a Host,
-    sources: &'a Sources,
-    engine: Engine,
-    scope: Scope<'static>,
-    /// The functions and imports of the lines so far.
-    functions: AST,
+/// What a session stands on: the program around it.
+pub trait Ground {
+    /// A host with a new study of this seed, on the device of now.
+    ///
+    /// # Errors
+    /// Where there is none to be had.
+    fn host(&self, seed: u64) -> Result<Host>;
+
+    /// The device, as the user names it.
+    fn device(&self) -> String;
+
+    /// Lets what `host` makes from now on compute on the device called `name`.
+    ///
+    /// # Errors
+    /// [`Error::Device`] or [`Error::Invalid`]; the old one then stays.
+    fn move_to(&self, host: &Host, name: &str) -> Result<()>;
+
+    /// The store that studies are looked up in.
+    ///
+    /// # Errors
+    /// [`Error::Store`]; [`Error::Invalid`] where there is none.
+    fn store(&self) -> Result<Arc<dyn StudyStore>>;
+}
+
+/// The reference, which is read once and beside the first line: a cheap handle.
+#[derive(Clone, Default)]
+struct Library(Arc<OnceLock<&'static Reference>>);
+
+impl Library {
+    /// Begins to read it.
+    fn begin() -> Self {
+        let library = Self::default();
+        let own = library.clone();
+        // Without a thread it is read when it is asked for.
+        let reader = thread::Builder::new().name("reference".into());
+        let _ = reader.spawn(move || {
+            own.get();
+        });
+        library
+    }
+
+    fn get(&self) -> &Reference {
+        self.0.get_or_init(Reference::get)
+    }
+
+    /// The reference, if it is read already.
+    fn ready(&self) -> Option<&Reference> {
+        self.0.get().copied()
+    }
+}
+
+/// An interactive session.
+pub struct Repl {
+    ground: Rc<dyn Ground>,
+    session: Rc<RefCell<Session>>,
+    library: Library,
+    seed: u64,
     colour: bool,
+    signs: Signs,
 }
 
-/// A `:command`: its name, what it does for `:help`, and the doing; `false` ends the session.
-struct Command {
-    name: &'static str,
-    about: &'static str,
-    run: fn(&mut Repl) -> bool,
-}
-
-const COMMANDS: &[Command] = &[
-    Command {
-        name: ":help",
-        about: "this list",
-        run: |_| {
-            for command in COMMANDS {
-                println!("{:<8} {}", command.name, command.about);
-            }
-            println!("Everything else is Rhai: let space = StateSpace(); …");
-            true
-        },
-    },
-    Command {
-        name: ":vars",
-        about: "the variables of the session",
-        run: |repl| {
-            for (name, _, value) in repl.scope.iter() {
-                println!("{name}: {}", repl.engine.map_type_name(value.type_name()));
-            }
-            true
-        },
-    },
-    Command {
-        name: ":quit",
-        about: "leave, as Ctrl-D does",
-        run: |_| false,
-    },
-];
-
-impl<'a> Repl<'a> {
-    /// Starts a session of `host`.
-    pub fn new(host: &'a Host, sources: &'a Sources, colour: bool) -> Self {
-        Self {
-            host,
-            sources,
-            engine: script::engine(host, sources),
-            scope: Scope::new(),
-            functions: AST::empty(),
+impl Repl {
+    /// Starts a session on `ground` with a study of this seed.
+    ///
+    /// # Errors
+    /// Those of [`Ground::host`].
+    pub fn new(ground: Rc<dyn Ground>, seed: u64, colour: bool) -> Result<Self> {
+        let session = Session::new(ground.host(seed)?);
+        Ok(Self {
+            ground,
+            session: Rc::new(RefCell::new(session)),
+            library: Library::begin(),
+            seed,
             colour,
-        }
+            signs: Signs::of_terminal(),
+        })
     }
 
     /// Reads and evaluates until the user leaves.
@@ -87,8 +119,7 @@ impl<'a> Repl<'a> {
         let terminal = |error: ReadlineError| {
             Error::io("read from", "the terminal")(std::io::Error::other(error.to_string()))
         };
-        let mut editor = Editor::<Multiline, DefaultHistory>::new().map_err(terminal)?;
-        editor.set_helper(Some(Multiline(Engine::new_raw())));
+        let mut editor = self.editor().map_err(terminal)?;
         let history = history_file();
         if let Some(path) = &history {
             // The first session has no history yet.
@@ -98,80 +129,155 @@ impl<'a> Repl<'a> {
             match editor.readline(PROMPT) {
                 Ok(line) if line.trim().is_empty() => {}
                 Ok(line) => {
-                    if let Err(error) = editor.add_history_entry(&line) {
-                        tracing::debug!("history: {error}");
+                    // Kept at once: a second Ctrl-C ends the process.
+                    let mut kept = editor.add_history_entry(&line);
+                    if let (Ok(true), Some(path)) = (&kept, &history) {
+                        kept = editor.append_history(path).map(|()| true);
                     }
-                    if !self.line(&line) {
-                        break;
+                    if let Err(error) = kept {
+                        tracing::warn!("history is not kept: {error}");
+                    }
+                    if self.line(&line) == Next::End {
+                        return Ok(());
                     }
                 }
                 // Ctrl-C drops the line, Ctrl-D leaves.
                 Err(ReadlineError::Interrupted) => {}
-                Err(ReadlineError::Eof) => break,
+                Err(ReadlineError::Eof) => return Ok(()),
                 Err(error) => return Err(terminal(error)),
             }
         }
-        if let Some(path) = &history
-            && let Err(error) = editor.save_history(path)
-        {
-            tracing::warn!("history is not kept: {error}");
+    }
+
+    fn editor(&self) -> rustyline::Result<Editor<Line, DefaultHistory>> {
+        let colour = match self.colour {
+            true => ColorMode::Enabled,
+            false => ColorMode::Disabled,
+        };
+        let config = Config::builder()
+            .completion_type(CompletionType::List)
+            .color_mode(colour)
+            .max_history_size(HISTORY)?;
+        let mut editor = Editor::with_config(config.build())?;
+        editor.set_helper(Some(self.line_helper()));
+        let alt_enter = KeyEvent(KeyCode::Enter, Modifiers::ALT);
+        editor.bind_sequence(alt_enter, Cmd::Newline);
+        Ok(editor)
+    }
+
+    fn line_helper(&self) -> Line {
+        let ground = self.ground.clone();
+        let studies = move || {
+            let studies = ground.store().and_then(|store| store.studies());
+            let studies = studies.unwrap_or_default().into_iter();
+            studies.map(|kept| kept.about.name).collect()
+        };
+        let (session, library) = (self.session.clone(), self.library.clone());
+        Line::new(session, library, Rc::new(studies), self.colour)
+    }
+
+    /// What Tab offers at the end of `text`: where it goes, and the words.
+    pub fn completions(&self, text: &str) -> (usize, Vec<String>) {
+        self.line_helper().offer(text)
+    }
+
+    /// Evaluates a line, or carries out its command.
+    fn line(&mut self, line: &str) -> Next {
+        let word = line.trim();
+        let done = match word.starts_with(':') {
+            true => self.command(word),
+            false => {
+                let value = self.session_mut().evaluate(line, None);
+                value.map_err(Failure::Script).map(|value| {
+                    self.show(&value);
+                    Next::Line
+                })
+            }
+        };
+        match done {
+            Ok(next) => return next,
+            Err(Failure::Refused(error)) => warn(&format!("error: {error}")),
+            Err(Failure::Script(diagnostic)) => self.explain(&diagnostic),
         }
+        Next::Line
+    }
+
+    fn command(&mut self, line: &str) -> Result<Next, Failure> {
+        let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let command = commands::find(name)?;
+        (command.run)(self, rest.trim())
+    }
+
+    fn explain(&self, diagnostic: &Diagnostic) {
+        match diagnostic.interrupted {
+            true => warn("interrupted; what was done until then is kept"),
+            false => {
+                let rendered = diagnostic.render(&self.session().sources, self.colour);
+                warn(rendered.trim_end());
+            }
+        }
+    }
+
+    /// Shows a value, unless it is nothing.
+    fn show(&self, value: &Dynamic) {
+        if !value.is_unit() {
+            let shown = self.text(&self.session(), value);
+            self.print(&shown);
+        }
+    }
+
+    fn text(&self, session: &Session, value: &Dynamic) -> String {
+        show::shown(session, value, self.signs)
+    }
+
+    fn print(&self, text: &str) {
+        say(text);
+    }
+
+    fn session(&self) -> Ref<'_, Session> {
+        self.session.borrow()
+    }
+
+    fn session_mut(&self) -> RefMut<'_, Session> {
+        self.session.borrow_mut()
+    }
+
+    fn reference(&self) -> &Reference {
+        self.library.get()
+    }
+
+    fn signs(&self) -> Signs {
+        self.signs
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn device(&self) -> String {
+        self.ground.device()
+    }
+
+    fn move_to(&self, device: &str) -> Result<()> {
+        self.ground.move_to(&self.session().host, device)
+    }
+
+    fn store(&self) -> Result<Arc<dyn StudyStore>> {
+        self.ground.store()
+    }
+
+    /// Begins anew from a seed. What was given for parameters stays.
+    fn begin(&mut self, seed: u64) -> Result<()> {
+        let host = self.ground.host(seed)?;
+        host.give(self.session().host.params());
+        *self.session_mut() = Session::new(host);
+        self.seed = seed;
         Ok(())
     }
-
-    /// Evaluates a line; `false` ends the session.
-    fn line(&mut self, line: &str) -> bool {
-        let word = line.trim();
-        if word.starts_with(':') {
-            return match COMMANDS.iter().find(|c| c.name == word) {
-                Some(command) => (command.run)(self),
-                None => {
-                    let known = COMMANDS.iter().map(|c| c.name);
-                    eprintln!("error: {}", Error::unknown("command", word, known));
-                    true
-                }
-            };
-        }
-        self.host.clear_interrupt();
-        match self.evaluate(line) {
-            Ok(value) if value.is_unit() => {}
-            Ok(value) => println!("{}", self.show(value)),
-            Err(diagnostic) if diagnostic.interrupted => eprintln!("interrupted"),
-            Err(diagnostic) => eprint!("{}", diagnostic.render(self.sources, self.colour)),
-        }
-        self.host.finish();
-        true
-    }
-
-    fn evaluate(&mut self, line: &str) -> Result<Dynamic, Diagnostic> {
-        let path = std::path::Path::new(NAME);
-        let ast = script::compile(&self.engine, self.sources, path, line)?;
-        let whole = self.functions.merge(&ast);
-        let value = script::evaluate(&self.engine, &mut self.scope, &whole, NAME);
-        // Functions and imports stay; other statements have been run.
-        self.functions = match &value {
-            Ok(_) => {
-                let statements = whole.statements().iter();
-                let imports = statements
-                    .filter(|s| matches!(s, Stmt::Import(..)))
-                    .cloned();
-                AST::new(imports.collect::<Vec<_>>(), whole.shared_lib().clone())
-            }
-            Err(_) => self.functions.clone(),
-        };
-        value
-    }
-
-    /// A value as a script would print it.
-    fn show(&self, value: Dynamic) -> String {
-        let mut scope = Scope::new();
-        scope.push_dynamic("value", value);
-        let shown = self
-            .engine
-            .eval_with_scope::<Dynamic>(&mut scope, "value.to_string()");
-        shown.map_or_else(|error| error.to_string(), |text| text.to_string())
-    }
 }
+
+/// How many lines the history keeps.
+const HISTORY: usize = 10_000;
 
 fn history_file() -> Option<PathBuf> {
     let folder = directories::ProjectDirs::from("", "", "nas-script")?;
@@ -179,46 +285,3 @@ fn history_file() -> Option<PathBuf> {
     std::fs::create_dir_all(folder).ok()?;
     Some(folder.join("history.txt"))
 }
-
-/// Asks for another line while Rhai's own parser finds the text unfinished.
-struct Multiline(Engine);
-
-impl Validator for Multiline {
-    fn validate(&self, context: &mut ValidationContext) -> rustyline::Result<ValidationResult> {
-        let input = context.input();
-        if input.trim_start().starts_with(':') {
-            return Ok(ValidationResult::Valid(None));
-        }
-        Ok(match self.0.compile(input) {
-            Err(error) if unfinished(error.err_type(), input, error.position()) => {
-                ValidationResult::Incomplete
-            }
-            _ => ValidationResult::Valid(None),
-        })
-    }
-}
-
-/// Whether the parser ran out of text: its complaint is at the end of the input.
-fn unfinished(error: &ParseErrorType, input: &str, position: rhai::Position) -> bool {
-    if matches!(error, ParseErrorType::UnexpectedEOF) {
-        return true;
-    }
-    let lines = input.lines().count();
-    let end = input.lines().last().map_or(0, |line| line.chars().count());
-    let at_end = position
-        .line()
-        .is_none_or(|line| line > lines || line == lines && position.position().unwrap_or(0) > end);
-    matches!(
-        error,
-        ParseErrorType::MissingToken(..) | ParseErrorType::BadInput(_)
-    ) && at_end
-}
-
-impl Helper for Multiline {}
-impl Completer for Multiline {
-    type Candidate = String;
-}
-impl Hinter for Multiline {
-    type Hint = String;
-}
-impl Highlighter for Multiline {}

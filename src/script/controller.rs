@@ -29,6 +29,12 @@ struct Shared {
     warned: AtomicBool,
 }
 
+impl Policy {
+    pub(super) fn asked<T>(&self, ask: impl FnOnce(&Controller) -> T) -> T {
+        ask(&self.0.controller.lock())
+    }
+}
+
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Policy>("Controller");
     engine.register_global_module(exported_module!(controllers).into());
@@ -216,7 +222,7 @@ mod controllers {
         let config = config(&host, &options)?;
         affordable(&space, layers, &config).map_err(raise)?;
         let (seed, keeping) = host.next_controller();
-        let controller = Controller::new(space.get(), layers, config, host.device(), seed);
+        let controller = Controller::new(space.get(), layers, config, &host.device(), seed);
         Ok(Policy(Arc::new(Shared {
             controller: Mutex::new(controller.map_err(raise)?),
             keeping,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Device;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use rhai::NativeCallContext;
 
 use super::Scripted;
@@ -60,12 +60,12 @@ pub struct Sandbox {
 }
 
 struct State {
-    device: Device,
-    executor: Arc<dyn Executor>,
+    /// The device that controllers compute on, and what trains children.
+    place: RwLock<(Device, Arc<dyn Executor>)>,
     files: Option<Arc<Files>>,
     paths: DataPaths,
     study: Arc<Mutex<Study>>,
-    params: Params,
+    params: RwLock<Params>,
     progress: Arc<Progress>,
     interrupted: Arc<AtomicBool>,
     folder: PathBuf,
@@ -89,12 +89,11 @@ impl Host {
     fn metered(session: Session, meter: Meter) -> Self {
         let seed = session.study.seed();
         Self(Arc::new(State {
-            device: session.device,
-            executor: session.executor,
+            place: RwLock::new((session.device, session.executor)),
             files: session.files,
             paths: session.paths,
             study: Arc::new(Mutex::new(session.study)),
-            params: session.params,
+            params: RwLock::new(session.params),
             progress: session.progress,
             interrupted: session.interrupted,
             folder: session.folder,
@@ -112,12 +111,12 @@ impl Host {
     pub(super) fn replica(&self, number: u64) -> Self {
         let state = &self.0;
         let session = Session {
-            device: state.device.clone(),
-            executor: state.executor.clone(),
+            device: self.device(),
+            executor: self.executor(),
             files: state.files.clone(),
             paths: state.paths.clone(),
             study: state.study.lock().replica(number),
-            params: state.params.clone(),
+            params: self.params(),
             progress: Arc::new(Progress::quiet()),
             interrupted: state.interrupted.clone(),
             folder: state.folder.clone(),
@@ -134,17 +133,24 @@ impl Host {
     /// # Errors
     /// Where the engine was not made by [`engine`](super::engine).
     pub(super) fn of(ctx: &NativeCallContext) -> Scripted<Self> {
-        let host = ctx.tag().and_then(|tag| tag.clone().try_cast::<Self>());
+        let host = ctx
+            .tag()
+            .and_then(|tag| Some(tag.read_lock::<Self>()?.clone()));
         host.ok_or_else(|| "this engine has no host".into())
     }
 
-    pub(super) fn device(&self) -> &Device {
-        &self.0.device
+    pub(super) fn device(&self) -> Device {
+        self.0.place.read().0.clone()
     }
 
-    /// What trains the children of every manager.
-    pub(super) fn executor(&self) -> &Arc<dyn Executor> {
-        &self.0.executor
+    /// What trains the children of every manager that is made from now on.
+    pub(super) fn executor(&self) -> Arc<dyn Executor> {
+        self.0.place.read().1.clone()
+    }
+
+    /// Lets what is made from now on compute elsewhere.
+    pub fn move_to(&self, device: Device, executor: Arc<dyn Executor>) {
+        *self.0.place.write() = (device, executor);
     }
 
     pub(super) fn files(&self) -> Option<&Arc<Files>> {
@@ -160,9 +166,14 @@ impl Host {
         &self.0.study
     }
 
-    /// The parameters that the script has asked for so far, and what was given for them.
-    pub fn params(&self) -> &Params {
-        &self.0.params
+    /// What was given for parameters.
+    pub fn params(&self) -> Params {
+        self.0.params.read().clone()
+    }
+
+    /// Gives what scripts that ask from now on find as their parameters.
+    pub fn give(&self, params: Params) {
+        *self.0.params.write() = params;
     }
 
     pub(super) fn progress(&self) -> &Arc<Progress> {

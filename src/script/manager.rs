@@ -114,7 +114,7 @@ mod managers {
         let host = Host::of(&ctx)?;
         let options = Options::new("NetworkManager", &options)?;
         let training: TrainingConfig = options.part(TrainingConfig::OPTIONS)?;
-        check_precision(training.precision, host.device()).map_err(raise)?;
+        check_precision(training.precision, &host.device()).map_err(raise)?;
         let limits = host.limits();
         let epochs = training.epochs as u64;
         within("epochs", "epochs", limits.epochs, epochs).map_err(raise)?;
@@ -124,7 +124,7 @@ mod managers {
         let training = Training {
             data,
             config: training,
-            executor: host.executor().clone(),
+            executor: host.executor(),
             files: host.files().cloned(),
         };
         let study = host.study().clone();
@@ -132,7 +132,7 @@ mod managers {
             None => NetworkManager::new(training, config, study),
             Some(sharing) => {
                 let (device, interrupted) = (host.device(), host.interrupted().clone());
-                NetworkManager::sharing(training, sharing, config, device, interrupted, study)
+                NetworkManager::sharing(training, sharing, config, &device, interrupted, study)
             }
         };
         Ok(Manager::new(manager.map_err(raise)?, None))

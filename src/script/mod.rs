@@ -32,6 +32,7 @@ mod params;
 mod pareto;
 mod parzen;
 mod places;
+mod plot;
 mod pool;
 mod reference;
 mod replicas;
@@ -43,6 +44,7 @@ mod space;
 mod study;
 mod surrogate;
 mod table;
+mod view;
 
 pub use bundle::Bundler;
 pub use controller::scalars;
@@ -54,8 +56,9 @@ pub use limits::Limits;
 pub use modules::Sources;
 pub use outline::{Function, Header, Outline};
 pub use params::{Declared, Params, declared};
-pub use reference::{Entry, Kind, Overload, Reference, Section, listed, prose};
+pub use reference::{Entry, Kind, Overload, Reference, Section, comment, listed, prose};
 pub use rescore::Rescorer;
+pub use view::{is_study, kept_policy, module_functions, outcome, outcomes, policy, type_name};
 
 use std::cell::Cell;
 use std::path::Path;
@@ -145,6 +148,7 @@ pub fn vocabulary() -> Engine {
     pareto::register(&mut engine);
     replicas::register(&mut engine);
     params::register(&mut engine);
+    plot::register(&mut engine);
     engine
 }
 
@@ -213,7 +217,10 @@ thread_local! {
 }
 
 /// Parses `text`, if it does not take too long.
-fn parsed(engine: &Engine, text: &str) -> Result<AST, rhai::ParseError> {
+///
+/// # Errors
+/// What is wrong with it, as Rhai says it.
+pub fn parsed(engine: &Engine, text: &str) -> Result<AST, rhai::ParseError> {
     let before = PARSED_BY.replace(Some(Instant::now() + PATIENCE));
     let parsed = engine.compile(text);
     PARSED_BY.set(before);
@@ -282,7 +289,7 @@ pub fn check(
 }
 
 /// An engine that can only parse.
-fn parser() -> Engine {
+pub fn parser() -> Engine {
     let mut engine = Engine::new_raw();
     name_after_dot(&mut engine);
     Limits::default().apply(&mut engine);
@@ -301,9 +308,12 @@ pub fn evaluate(
 ) -> Result<Dynamic, Diagnostic> {
     let before = scope.len();
     let result = bounded(engine, || engine.eval_ast_with_scope(scope, ast));
-    let ended = |e: &EvalAltResult| matches!(e.unwrap_inner(), EvalAltResult::ErrorTerminated(..));
+    let ended = |e: &EvalAltResult| match e.unwrap_inner() {
+        EvalAltResult::ErrorTerminated(reason, _) => !reason.is_unit(),
+        _ => false,
+    };
     if result.as_ref().is_err_and(|error| ended(error)) {
-        // What a line hoarded that was ended goes with it.
+        // What a line hoarded that was ended by a limit goes with it; what the user stopped stays.
         scope.rewind(before);
     }
     result.map_err(|error| {

@@ -223,7 +223,7 @@ fn measured(ctx: &NativeCallContext, net: &Node, options: &Map) -> Scripted<f64>
             let selector: Selector = name.parse().map_err(raise)?;
             device::open(selector).map_err(raise)?.device
         }
-        None => host.device().clone(),
+        None => host.device(),
     };
     let working = host.meter().work();
     working.renews();

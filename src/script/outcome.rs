@@ -16,6 +16,10 @@ impl Outcome {
     pub(super) fn new(trial: impl Into<Arc<Trial>>) -> Self {
         Self(trial.into())
     }
+
+    pub(super) fn trial(&self) -> &Arc<Trial> {
+        &self.0
+    }
 }
 
 pub(super) fn register(engine: &mut Engine) {

@@ -89,7 +89,7 @@ mod pools {
         let (each, own) = (config(&host, &options)?, options.part(PoolConfig::OPTIONS)?);
         affordable(&space, layers, &each).map_err(raise)?;
         let (device, (seed, keeping)) = (host.device(), host.next_controller());
-        let pool = ControllerPool::new(replicas, &space.get(), layers, each, own, device, seed);
+        let pool = ControllerPool::new(replicas, &space.get(), layers, each, own, &device, seed);
         Ok(Pool(Arc::new(Shared {
             pool: Mutex::new(pool.map_err(raise)?),
             keeping,

@@ -39,7 +39,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "device",
         ],
     ),
-    ("repl", &["script", "study"]),
+    (
+        "repl",
+        &["script", "report", "study", "controller", "evaluation"],
+    ),
     (
         "script",
         &[

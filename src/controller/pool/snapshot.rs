@@ -27,10 +27,11 @@ fn prefix(number: Option<usize>) -> String {
     number.map_or("server/".into(), |number| format!("replica_{number}/"))
 }
 
-/// The header of the first replica of the pool that was saved at `path`, if one was.
-pub(in crate::controller) fn first_replica(path: &Path) -> Option<snapshot::Header> {
-    let (_, header) = snapshot::read::<Header>(path, KEY, "pool").ok()?;
-    header.replicas.into_iter().next()
+/// The first replica of the pool that was saved at `path`, if one was.
+pub(in crate::controller) fn first_replica(path: &Path) -> Option<(Arrays, snapshot::Header)> {
+    let (mut all, header) = snapshot::read::<Header>(path, KEY, "pool").ok()?;
+    let header = header.replicas.into_iter().next()?;
+    Some((taken(&mut all, &prefix(Some(0))), header))
 }
 
 impl ControllerPool {

@@ -258,7 +258,7 @@ impl Entry {
 }
 
 /// The text of doc comments, without `///`, `//!` and the space after it.
-pub(super) fn comment<'a>(comments: impl IntoIterator<Item = &'a str>) -> String {
+pub fn comment<'a>(comments: impl IntoIterator<Item = &'a str>) -> String {
     let lines = comments.into_iter().flat_map(str::lines).map(|line| {
         let line = line.trim_start();
         let bare = line.strip_prefix("///").or(line.strip_prefix("//!"));

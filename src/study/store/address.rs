@@ -36,6 +36,11 @@ impl Address {
         self.path().is_none()
     }
 
+    /// Whether it is a file that is not there.
+    pub fn is_missing(&self) -> bool {
+        self.path().is_some_and(|path| !path.exists())
+    }
+
     /// Whether it holds a password: everybody can read the command line of a process, so an address with one
     /// does not belong there.
     pub fn has_password(&self) -> bool {
