@@ -33,10 +33,17 @@ fn entries(reference: &Reference, name: &str) -> Result<String> {
     }
     let options = options(reference, name).or_else(|| group(reference, name));
     if found.is_empty() && options.is_none() {
-        let near: Vec<&str> = reference.nearest(name).into_iter().collect();
-        return Err(match near.is_empty() {
-            false => Error::unknown("name", name, near),
-            true => Error::invalid("NAME", "a name that `nas-script doc` lists", name),
+        let near = reference.nearest(name).map(|near| {
+            // What stood before the last part stays, where there is such a name.
+            let before = name.rfind("::").map(|at| at + 2);
+            let before = before.or_else(|| name.rfind('.').map(|at| at + 1));
+            let whole = format!("{}{near}", &name[..before.unwrap_or(0)]);
+            let known = !reference.find(&whole).is_empty();
+            if known { whole } else { near.to_string() }
+        });
+        return Err(match near {
+            Some(near) => Error::unknown("name", name, [near.as_str()]),
+            None => Error::invalid("NAME", "a name that `nas-script doc` lists", name),
         });
     }
     let sections = reference.sections();

@@ -203,7 +203,9 @@ fn a_name_is_explained_in_the_terminal() {
     );
     let of_space = here.run(&["doc", "StateSpace.add_stat"]);
     assert!(
-        of_space.stderr.ends_with("did you mean 'add_state'?"),
+        of_space
+            .stderr
+            .ends_with("did you mean 'StateSpace.add_state'?"),
         "{}",
         of_space.stderr
     );

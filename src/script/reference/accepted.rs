@@ -94,10 +94,10 @@ pub(in crate::script) fn accepted(ast: &AST, name: &str, params: &[&str]) -> Opt
 
 /// The function `name` with so many parameters alone.
 fn only(ast: &AST, name: &str, params: usize) -> AST {
-    // `clone_functions_only_filtered` of Rhai 1.27 keeps them all.
-    let mut only = ast.clone_functions_only();
-    only.retain_functions(|_, _, other, n| other == name && n == params);
-    only
+    // To clone with a filter would clone all of them (rhai 1.27, `Module::merge_filtered`).
+    let mut functions = ast.clone_functions_only();
+    functions.retain_functions(|_, _, other, n| other == name && n == params);
+    functions
 }
 
 /// The paths of modules by the names that `ast` imports them as; a name of two modules is left out.

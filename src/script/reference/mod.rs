@@ -226,6 +226,9 @@ impl Entry {
     pub fn summary(&self) -> String {
         let paragraph = self.doc.split("\n\n").next().unwrap_or_default();
         let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        // A module's own begins with its name.
+        let title = format!("{}: ", self.name);
+        let line = line.strip_prefix(&title).unwrap_or(&line);
         let ends = line.match_indices(". ").map(|(at, _)| at);
         // "i.e. " and the like do not end a sentence.
         let end = ends.into_iter().find(|at| {
