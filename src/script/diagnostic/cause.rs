@@ -75,13 +75,11 @@ pub(super) fn said_of(error: &EvalAltResult) -> Said {
         E::ErrorIndexingType(types, _) => other("index", indexing(types)),
         E::ErrorIndexNotFound(index, _) => other("index", format!("there is no {index} in it")),
         E::ErrorArrayBounds(length, index, _) => {
-            let message =
-                format!("index {index} is outside of the list, which has {length} elements");
+            let message = format!("index {index} is outside of the list, whose length is {length}");
             other("index", message)
         }
         E::ErrorStringBounds(length, index, _) => {
-            let message =
-                format!("index {index} is outside of the text, which has {length} characters");
+            let message = format!("index {index} is outside of the text, whose length is {length}");
             other("index", message)
         }
         E::ErrorFor(_) => {
