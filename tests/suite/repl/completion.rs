@@ -39,9 +39,9 @@ fn names_methods_and_chains_are_completed() {
 #[test]
 fn several_are_listed() {
     let mut terminal = Terminal::start();
-    terminal.press(&format!("input([1, 8, 8]).global_{TAB}{TAB}"));
-    terminal.sees("global_avg_pool");
-    terminal.sees("global_max_pool");
+    terminal.press(&format!("StateSpace().add_{TAB}{TAB}"));
+    terminal.sees("add_anchor");
+    terminal.sees("add_choice");
     terminal.press(CTRL_C);
     terminal.sees(PROMPT);
     terminal.leave(CTRL_D);

@@ -1,6 +1,6 @@
 //! Lines: several that are one, colours, hints, history.
 
-use super::terminal::{ALT_ENTER, CTRL_C, CTRL_D, RIGHT, Terminal, UP};
+use super::terminal::{ALT_ENTER, CTRL_C, CTRL_D, PROMPT, RIGHT, Terminal, UP};
 use crate::harness::Place;
 
 #[test]
@@ -40,7 +40,7 @@ fn ctrl_c_at_the_prompt_drops_the_line_and_keeps_the_session() {
     terminal.press("half a line");
     terminal.sees("half a line");
     terminal.press(CTRL_C);
-    terminal.sees(super::terminal::PROMPT);
+    terminal.sees(PROMPT);
     terminal.enter("kept", "\n7\r\n");
     terminal.leave(CTRL_D);
 }
@@ -74,7 +74,11 @@ fn words_have_colours_and_history_gives_hints() {
     terminal.press("let an");
     terminal.sees("\x1b\\[90mswer = 42; // why");
     terminal.press(RIGHT);
-    terminal.press("\ranswer\r");
+    terminal.sees("swer = ");
+    terminal.press("\r");
+    terminal.sees("\r\n");
+    terminal.sees(PROMPT);
+    terminal.press("answer\r");
     terminal.sees("\n42\r\n");
     terminal.leave(CTRL_D);
 }

@@ -31,7 +31,7 @@ fn it_stops_a_search_that_trains_and_keeps_its_trials() {
          input([1, 8, 8]).conv2d(n, 3).relu().flatten().dense(10))); print(`trained ${n}`); }\r",
     );
     terminal.sees("\ntrained 4\r\n");
-    terminal.sees("\ntrained 5\r\n");
+    terminal.sees("trained 5\r\n");
     terminal.press(CTRL_C);
     terminal.sees("stopping; everything so far is kept");
     terminal.sees("interrupted");
