@@ -178,6 +178,7 @@ fn function(text: &str, words: &[Token], at: usize) -> Option<(Function, usize)>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::script::Severity;
 
     fn journal(entries: &[(&str, Became)]) -> Journal {
         let mut journal = Journal::default();
@@ -216,12 +217,7 @@ mod tests {
         assert_eq!(journal.add("d", None), "\n\n\nd");
         assert_eq!(journal.text(), "a\nb\nc\nd\n");
         let at = |line, source: &str| {
-            let mut diagnostic = Diagnostic {
-                message: String::new(),
-                source: source.into(),
-                place: Some((line, 5)),
-                interrupted: false,
-            };
+            let mut diagnostic = Diagnostic::finding(Severity::Error, "", source, (line, 5), "");
             journal.locate(&mut diagnostic);
             (diagnostic.source, diagnostic.place.unwrap().0)
         };

@@ -28,7 +28,7 @@ use self::session::Session;
 use crate::error::{Error, Result};
 use crate::report::plot::Signs;
 use crate::report::progress::{say, warn};
-use crate::script::{self, Diagnostic, Host, Reference};
+use crate::script::{Diagnostic, Host, Reference};
 use crate::study::store::StudyStore;
 
 const PROMPT: &str = "nas> ";

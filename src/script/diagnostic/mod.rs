@@ -91,8 +91,8 @@ impl Diagnostic {
         }
     }
 
-    /// A finding of `check` in the source called `source`.
-    pub(super) fn finding(
+    /// A finding in the source called `source`, such as those of `check`.
+    pub fn finding(
         severity: Severity,
         code: &str,
         source: &str,

@@ -170,9 +170,7 @@ pub(in crate::script) fn module(ast: &AST, alias: &str) -> Vec<String> {
     if let Some(near) = nearest(alias, imports.iter().map(|(alias, _)| alias.as_str())) {
         return vec![did_you_mean(near)];
     }
-    let library: Vec<String> = crate::script::modules::library()
-        .map(|(path, _)| path)
-        .collect();
+    let library: Vec<String> = crate::script::library().map(|(path, _)| path).collect();
     let short = |path: &String| path.rsplit('/').next() == Some(alias);
     match library.iter().find(|path| short(path)) {
         Some(path) => vec![format!("import it first: import \"{path}\" as {alias};")],
