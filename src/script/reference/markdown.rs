@@ -99,7 +99,7 @@ impl Reference {
 fn lines(about: &str) -> String {
     let fields = FIELDS.iter().skip(2);
     fields.fold(about.to_string(), |text, field| {
-        text.replace(&format!("\n{field}: "), &format!("  \n{field}: "))
+        text.replace(&format!("\n{field}: "), &format!("\\\n{field}: "))
     })
 }
 
