@@ -6,7 +6,7 @@ use std::fs;
 use nas_script::script::{Kind, Reference};
 
 use crate::diagnostics::{marked, scripts};
-use crate::harness::{Place, repository};
+use crate::harness::Place;
 
 const SEEDED: &str = "tests/suite/check";
 

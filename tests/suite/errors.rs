@@ -214,7 +214,7 @@ fn a_script_error_points_at_its_place_in_the_source_line() {
 fn an_import_that_fails_says_why() {
     for (path, reason) in [
         ("nas/reinforced", "did you mean 'nas/reinforce'?"),
-        ("nas/xyz", "known: nas/anchors, nas/asha"),
+        ("nas/something_else", "known: nas/anchors, nas/asha"),
         ("../secrets", "imports stay inside the script's folder"),
         ("recipes/mine", "No such file or directory"),
     ] {
