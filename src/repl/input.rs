@@ -74,7 +74,6 @@ mod tests {
             "f(1,",
             "input([1, 8, 8]).",
             "input([1, 8, 8])\n    .dense(",
-            "let f = |x|",
             "let f = |x| {\n  x + 1",
             "`a\n${x",
             "`two\nlines",

@@ -42,6 +42,8 @@ fn several_are_listed() {
     terminal.press(&format!("StateSpace().add_{TAB}{TAB}"));
     terminal.sees("add_anchor");
     terminal.sees("add_choice");
+    // The line comes again below the list.
+    terminal.sees("nas> StateSpace\\(\\).add_");
     terminal.press(CTRL_C);
     terminal.sees(PROMPT);
     terminal.leave(CTRL_D);
