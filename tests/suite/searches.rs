@@ -180,6 +180,46 @@ fn a_front_is_beaten_by_nothing_that_was_tried() {
     }
 }
 
+#[test]
+fn recipes_compare_at_equal_epochs() {
+    let place = Place::new();
+    let script = format!(
+        r#"import "nas/compare" as compare; {CHILDREN}
+        let short = #{{ recipe: "nas/asha", trials: 5, parallel: 1 }};
+        let make = || NetworkManager(data, #{{ epochs: 3, checkpoints: true }});
+        let rows = compare::search(space, make, model, #{{
+            layers: 2, trials: 4, seeds: 2, per: "epochs", at: [2, 6, 12],
+            recipes: #{{ short: short, led: short + #{{ guided: true }} }},
+        }});
+        let random = rows.filter(|row| row.name == "nas/random")[0];
+        for row in rows {{
+            let known = row.values.map(|of| of.filter(|value| value != ()).len());
+            print(`${{row.name}}: ${{row.epochs}} epochs, ${{row.curve.len()}} points, known ${{known}}`);
+            print(`${{row.name}} gains ${{abs(row.gain - (row.means[2] - random.means[2])) < 1e-9}}`);
+            if row.name != "nas/random" {{ print(`${{row.name}} keeps ${{row.values[1] == row.values[2]}}`); }}
+        }}"#
+    );
+    let ran = place.run_text_with(&["--store", "none"], &script);
+    let text = ran.succeeded();
+    // Four children of 3 epochs; or of one epoch, of which the best has two more. The first of 3 epochs is
+    // not known after 2.
+    for line in [
+        "nas/random: 12.0 epochs, 12 points, known [0, 2, 2]",
+        "short: 6.0 epochs, 12 points, known [2, 2, 2]",
+        "led: 6.0 epochs, 12 points, known [2, 2, 2]",
+        "nas/random gains true",
+        "short gains true",
+        "led gains true",
+        "short keeps true",
+        "led keeps true",
+    ] {
+        assert!(
+            text.lines().any(|printed| printed == line),
+            "{line}: {text}"
+        );
+    }
+}
+
 /// ASHA on digits; a child is worth its parameters, so that it is known which ones are to be promoted.
 const ASHA: &str = r#"
     import "nas/asha" as asha;
