@@ -40,7 +40,7 @@ fn found(landscape: &Landscape, tried: &[Vec<usize>]) -> f64 {
 
 #[test]
 fn a_surrogate_finds_more_than_random_and_reinforce() {
-    for name in ["pairwise", "ordinal", "additive"] {
+    for name in ["pairwise", "ordinal", "additive", "cells", "widths"] {
         let landscape = Landscape::named(name);
         let (seeds, trials) = (3, 30);
         let mut sums = [0.0; 3];
