@@ -30,6 +30,8 @@ pub struct Gp {
     factor: Cholesky,
     /// K⁻¹ y.
     alpha: Vec<f64>,
+    /// What is believed of each observed architecture.
+    means: Vec<f64>,
 }
 
 impl Gp {
@@ -44,6 +46,7 @@ impl Gp {
             points: Vec::new(),
             factor: Cholesky::default(),
             alpha: Vec::new(),
+            means: Vec::new(),
         }
     }
 
@@ -61,6 +64,16 @@ impl Gp {
             self.learned = learned;
         }
         fits
+    }
+
+    /// The mean of each observation that it is conditioned on, without its noise.
+    pub fn means(&self) -> &[f64] {
+        &self.means
+    }
+
+    /// The variance of an observation's noise.
+    pub fn noise(&self) -> f64 {
+        self.tuned.noise()
     }
 
     /// Learns the hyper-parameters from `data`, going on from the last. The more is known, the less
@@ -97,6 +110,10 @@ impl Gp {
             if let Some(factor) = Cholesky::new(covariances(&self.tuned, &self.points, jitter)) {
                 self.alpha = factor.solve(data.y);
                 self.factor = factor;
+                // (K − own) K⁻¹ y.
+                let own = self.tuned.noise() + jitter;
+                let known = data.y.iter().zip(&self.alpha);
+                self.means = known.map(|(y, alpha)| y - own * alpha).collect();
                 return;
             }
             jitter *= 100.0;

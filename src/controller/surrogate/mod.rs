@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use self::acquisition::log_expected_improvement;
+use self::acquisition::{Answer, log_expected_improvement};
 use self::encoding::Encoding;
 use self::ensemble::Ensemble;
 use self::gp::Gp;
@@ -29,6 +29,9 @@ use self::trees::Trees;
 use crate::error::{Error, Result};
 use crate::seed::Seed;
 use crate::space::{Actions, StateSpace};
+
+/// Noise below this share of the outputs' variance is what a model fails to explain, not luck.
+const MISFIT: f64 = 0.03;
 
 /// Which model a surrogate is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +82,8 @@ pub struct Surrogate {
     y: Vec<f64>,
     /// The largest mean of an architecture that was tried.
     best: f64,
+    /// The architecture with the largest observation.
+    answer: Answer,
     /// The model that believes in proposals too.
     believing: Option<Model>,
 }
@@ -139,6 +144,7 @@ impl Surrogate {
             x: Vec::new(),
             y: Vec::new(),
             best: 0.0,
+            answer: Answer::default(),
             believing: None,
         })
     }
@@ -212,8 +218,30 @@ impl Surrogate {
             y: &self.y,
         };
         self.model.condition(&self.encoding, &data, self.seed);
-        let means = self.outputs(&self.x).into_iter().map(|b| b.mean);
-        self.best = means.fold(f64::NEG_INFINITY, f64::max);
+        let means = match &self.model {
+            Model::Gp(gp) => gp.means().to_vec(),
+            _ => self.outputs(&self.x).into_iter().map(|b| b.mean).collect(),
+        };
+        self.best = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let known = self.y.iter().zip(&means);
+        let noise = match &self.model {
+            Model::Gp(gp) => gp.noise(),
+            // What the model does not explain.
+            _ => {
+                known
+                    .clone()
+                    .map(|(y, mean)| (y - mean).powi(2))
+                    .sum::<f64>()
+                    / self.y.len() as f64
+            }
+        };
+        if let Some((observed, mean)) = known.max_by(|a, b| a.0.total_cmp(b.0)) {
+            self.answer = Answer {
+                observed: *observed,
+                mean: *mean,
+                noise,
+            };
+        }
     }
 
     /// Takes for granted that `x` are as good as expected, so that what resembles them promises less
@@ -252,15 +280,22 @@ impl Surrogate {
     /// # Errors
     /// As [`predict`](Self::predict).
     pub fn log_expected_improvement(&self, actions: &[Actions]) -> Result<Vec<f64>> {
-        Ok(self.promise(&self.known(actions)?))
+        let outputs = self.outputs(&self.known(actions)?).into_iter();
+        let improvement = |belief| log_expected_improvement(belief, self.best);
+        Ok(outputs.map(improvement).collect())
     }
 
-    /// The logarithm of the improvement expected of each of `x`.
+    /// How much the answer of a search is expected to gain by asking each of `x`, to rank by: where
+    /// observations are without noise, the improvement expected over the best that was tried.
     pub(super) fn promise(&self, x: &[Vec<usize>]) -> Vec<f64> {
-        let outputs = self.outputs(x).into_iter();
-        outputs
-            .map(|belief| log_expected_improvement(belief, self.best))
-            .collect()
+        let promise = |belief| {
+            if self.answer.noise < MISFIT {
+                log_expected_improvement(belief, self.best)
+            } else {
+                acquisition::promise(belief, &self.answer)
+            }
+        };
+        self.outputs(x).into_iter().map(promise).collect()
     }
 
     fn outputs(&self, x: &[Vec<usize>]) -> Vec<Belief> {

@@ -64,6 +64,27 @@ fn a_surrogate_finds_more_than_random_and_reinforce() {
 }
 
 #[test]
+fn the_stand_ins_for_published_tables_are_searched_far_better_than_by_chance() {
+    const TRIALS: usize = 20;
+    for name in ["cells", "widths"] {
+        let landscape = Landscape::named(name);
+        let best = landscape.truths().pop().unwrap();
+        let regret = |seeds: u64, tried: &dyn Fn(u64) -> Vec<Vec<usize>>| {
+            let found = (0..seeds).map(|seed| found(&landscape, &tried(seed)));
+            best - found.sum::<f64>() / seeds as f64
+        };
+        let chance = regret(100, &|seed| {
+            let mut rng = Seed(seed).stream("random");
+            (0..TRIALS).map(|_| landscape.draw(&mut rng)).collect()
+        });
+        let own = regret(3, &|seed| {
+            search(&mut made(&landscape, guided(), seed), &landscape, TRIALS)
+        });
+        assert!(own < 0.6 * chance, "{name}: {own} for {chance}");
+    }
+}
+
+#[test]
 fn nothing_is_asked_twice_and_proposals_at_once_differ() {
     let landscape = Landscape::named("anchored");
     let mut controller = made(&landscape, guided(), 0);

@@ -4,11 +4,14 @@
 //! Each is a pure function of an architecture, and where it is noisy of a seed. Truths are about 0
 //! to 1; their coefficients come from a named random stream.
 
+mod published;
+mod tables;
+
 use std::sync::Arc;
 
 use rand::RngExt;
 
-use crate::seed::{Seed, StreamRng};
+use crate::seed::{Seed, StreamRng, normal};
 use crate::space::{StateSpace, Value};
 
 type Truth = Box<dyn Fn(&[usize]) -> f64 + Send + Sync>;
@@ -22,6 +25,8 @@ pub struct Landscape {
     pub noise: f64,
     sizes: Vec<usize>,
     truth: Truth,
+    /// What an observation is on average, where that is not the truth.
+    proxy: Option<Truth>,
 }
 
 impl Landscape {
@@ -35,6 +40,7 @@ impl Landscape {
             noise,
             sizes,
             truth,
+            proxy: None,
         }
     }
 
@@ -49,6 +55,8 @@ impl Landscape {
             ordinal(),
             cell(),
             anchored(),
+            published::cells(),
+            published::widths(),
         ]
     }
 
@@ -65,13 +73,12 @@ impl Landscape {
 
     /// What a study with `seed` observes: asking again gives the same.
     pub fn observe(&self, indices: &[usize], seed: u64) -> f64 {
+        let expected = self.proxy.as_ref().unwrap_or(&self.truth)(indices);
         if self.noise == 0.0 {
-            return self.truth(indices);
+            return expected;
         }
         let mut rng = Seed(seed).stream(&format!("{}/{indices:?}", self.name));
-        // The sum of 12 uniform draws has variance 1 (Irwin-Hall).
-        let normal = (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0;
-        self.truth(indices) + self.noise * normal
+        expected + self.noise * normal(&mut rng)
     }
 
     /// An architecture drawn uniformly.
@@ -80,18 +87,22 @@ impl Landscape {
         self.sizes.iter().map(draw).collect()
     }
 
-    /// The truths of all architectures, the lowest first.
-    pub fn truths(&self) -> Vec<f64> {
+    /// All architectures.
+    pub fn architectures(&self) -> impl Iterator<Item = Vec<usize>> {
         let number = self.sizes.iter().product::<usize>();
-        let architecture = |mut code: usize| {
+        (0..number).map(|mut code| {
             let digit = |size: &usize| {
                 let digit = code % size;
                 code /= size;
                 digit
             };
-            self.sizes.iter().map(digit).collect::<Vec<_>>()
-        };
-        let mut truths: Vec<f64> = (0..number).map(|n| self.truth(&architecture(n))).collect();
+            self.sizes.iter().map(digit).collect()
+        })
+    }
+
+    /// The truths of all architectures, the lowest first.
+    pub fn truths(&self) -> Vec<f64> {
+        let mut truths: Vec<f64> = self.architectures().map(|a| self.truth(&a)).collect();
         truths.sort_by(f64::total_cmp);
         truths
     }
