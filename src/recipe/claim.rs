@@ -279,8 +279,9 @@ impl Comparison {
 
     fn near(&mut self, what: &str, claimed: f64, found: f64) {
         let most = self.tolerance * claimed.abs().max(1.0);
+        let near = (claimed - found).abs() <= most;
         // NaN is near nothing.
-        if !((claimed - found).abs() <= most) {
+        if !near {
             self.refuted(what, &claimed, &format!("{found} (tolerance {most})"));
         }
     }
