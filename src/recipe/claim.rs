@@ -227,7 +227,7 @@ impl Claim {
                 all.near("best score", claimed.score, now.score);
             }
             (claimed, now) => {
-                all.same("best trial", &names(claimed.as_ref()), &names(now.as_ref()))
+                all.same("best trial", &names(claimed.as_ref()), &names(now.as_ref()));
             }
         }
         if let Some(claimed) = &self.value {
@@ -295,7 +295,7 @@ impl Comparison {
                 .find(|other| other.name == key.name && other.split == key.split)
             {
                 Some(other) => {
-                    self.refuted(&format!("{what}, SHA-256"), &key.content, &other.content)
+                    self.refuted(&format!("{what}, SHA-256"), &key.content, &other.content);
                 }
                 None => self.refuted(&what, &key.split, &"no network trained on it"),
             }
