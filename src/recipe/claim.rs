@@ -227,7 +227,7 @@ impl Claim {
                 all.near("best score", claimed.score, now.score);
             }
             (claimed, now) => {
-                all.same("best trial", &names(claimed.as_ref()), &names(now.as_ref()))
+                all.same("best trial", &names(claimed.as_ref()), &names(now.as_ref()));
             }
         }
         if let Some(claimed) = &self.value {
@@ -279,8 +279,9 @@ impl Comparison {
 
     fn near(&mut self, what: &str, claimed: f64, found: f64) {
         let most = self.tolerance * claimed.abs().max(1.0);
+        let near = (claimed - found).abs() <= most;
         // NaN is near nothing.
-        if !((claimed - found).abs() <= most) {
+        if !near {
             self.refuted(what, &claimed, &format!("{found} (tolerance {most})"));
         }
     }
@@ -294,7 +295,7 @@ impl Comparison {
                 .find(|other| other.name == key.name && other.split == key.split)
             {
                 Some(other) => {
-                    self.refuted(&format!("{what}, SHA-256"), &key.content, &other.content)
+                    self.refuted(&format!("{what}, SHA-256"), &key.content, &other.content);
                 }
                 None => self.refuted(&what, &key.split, &"no network trained on it"),
             }

@@ -133,13 +133,12 @@ pub(super) fn run(
 ) -> Result<Claim, Ending> {
     let sources = Sources::default();
     let params = Params::default().over(with.params.clone());
-    let claim = scratch.within(&beside(path), with.seed, params, |host| {
+    scratch.within(&beside(path), with.seed, params, |host| {
         let value = script::claim(host, &sources, path, text, asked);
         let value = value.map_err(|diagnostic| failed(diagnostic, &sources))?;
         let trials: Vec<Arc<Trial>> = host.study().lock().trials().to_vec();
         Ok(Claim::of(trials.iter().map(|trial| &**trial), value, with)?)
-    })?;
-    claim
+    })?
 }
 
 /// What the study that `claimed` names came to.
