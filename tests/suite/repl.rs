@@ -162,6 +162,9 @@ fn commands_help_and_a_slip_is_suggested() {
 fn an_import_lasts() {
     let mut terminal = Terminal::start();
     terminal.enter("import \"nas/random\" as random;", "\n");
-    terminal.enter("random::search(1)", "no function random::search");
+    terminal.enter(
+        "random::search(1)",
+        "'random::search' does not take 1 argument",
+    );
     terminal.leave(CTRL_D);
 }
