@@ -61,10 +61,13 @@ pub(super) fn explain(mut diagnostic: Diagnostic, sources: &Sources) -> Diagnost
             let ast = scene(source);
             let told = match name.rsplit_once("::") {
                 Some((alias, name)) => of_module(&ast, sources, alias, name, &types),
-                None => call(&ast, place, &name, &types),
+                None => Some(call(&ast, place, &name, &types)),
             };
             let plain = name.rsplit("::").next().unwrap_or(&name);
             diagnostic.place = Some(at_word(source, place, plain));
+            let Some(told) = told else {
+                return diagnostic;
+            };
             let argument = told.argument.and_then(|argument| {
                 scene::at_call(&ast, place, |call, _| {
                     super::chain::place(scene::start(call.args.get(argument)?))
@@ -178,15 +181,20 @@ pub(in crate::script) fn module(ast: &AST, alias: &str) -> Vec<String> {
     }
 }
 
-/// A call of the function `name` of the module that is imported as `alias`.
-fn of_module(ast: &AST, sources: &Sources, alias: &str, name: &str, types: &[String]) -> Told {
+/// A call of the function `name` of the module that is imported as `alias`; none where nothing is known of it. A
+/// session may have imported it in an earlier line, by its own name.
+fn of_module(
+    ast: &AST,
+    sources: &Sources,
+    alias: &str,
+    name: &str,
+    types: &[String],
+) -> Option<Told> {
     let imports = scene::imports(ast);
-    let path = imports
-        .iter()
-        .find(|(known, _)| known == alias)
-        .map(|(_, path)| path.as_str());
-    let functions = path.map_or_else(Vec::new, |path| sources.functions(path));
-    module_call(alias, name, types.len(), &functions)
+    let imported = imports.into_iter().find(|(known, _)| known == alias);
+    let path = imported.map_or_else(|| format!("nas/{alias}"), |(_, path)| path);
+    let functions = sources.functions(&path);
+    (!functions.is_empty()).then(|| module_call(alias, name, types.len(), &functions))
 }
 
 /// Says what is wrong with a call of `name`, with so many arguments, where a module has `functions`.
