@@ -67,9 +67,14 @@ fn words_have_colours_and_history_gives_hints() {
     terminal.sees("\x1b\\[1;35mlet\x1b\\[0m");
     terminal.sees("\x1b\\[36m42\x1b\\[0m");
     terminal.sees("\x1b\\[90m// why");
+    // What is typed before there is a prompt may be lost.
+    terminal.sees("\r\n");
+    terminal.sees(PROMPT);
     terminal.press("(1)");
     terminal.sees("\x1b\\[1;4m\\(");
     terminal.press(CTRL_C);
+    terminal.sees("\r\n");
+    terminal.sees(PROMPT);
     // The rest of the earlier line is faint; the right arrow takes it.
     terminal.press("let an");
     terminal.sees("\x1b\\[90mswer = 42; // why");
