@@ -169,9 +169,17 @@ impl InProcess {
         let kept = files.checkpoint(asked);
         let start = kept.as_deref().filter(|kept| kept.check(asked).is_ok());
         let (trained, end) = child::train_from(asked, start, &jobs.data, &self.device, control)?;
-        let done = kept.map_or(0, |kept| kept.epochs());
-        let end = end.filter(|end| end.epochs() > done);
-        let left = end.map(|end| files.keep_checkpoint(end)).transpose()?;
+        let left = match (end, kept) {
+            // The checkpoint has gone further than was asked for, so it stays, and the weights have a file.
+            (Some(end), Some(kept)) if end.epochs() <= kept.epochs() => {
+                let weights = trained.weights.as_ref();
+                let weights = weights.filter(|_| !kept.answers(asked));
+                let left = weights.map(|weights| files.keep_weights(asked, weights));
+                left.transpose()?.flatten()
+            }
+            (Some(end), _) => Some(files.keep_checkpoint(end)?),
+            (None, _) => None,
+        };
         Ok((trained, left))
     }
 }
