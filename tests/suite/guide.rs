@@ -114,19 +114,6 @@ fn alike(expected: &str, found: &str) -> bool {
     })
 }
 
-/// Subcommands that the guide tells of; blocks with them wait until the program has them.
-const COMING: &[&str] = &["check", "recipe", "test"];
-
-/// Whether a block waits for a subcommand.
-fn waits(block: &Block, help: &str) -> bool {
-    let has = |command: &&str| {
-        help.lines()
-            .any(|line| line.starts_with(&format!("  {command} ")))
-    };
-    let mut missing = COMING.iter().filter(|command| !has(command));
-    missing.any(|command| block.text.contains(&format!("nas-script {command} ")))
-}
-
 /// Runs all blocks of a page in one folder, in order.
 fn holds(page: &str) {
     let blocks = blocks(page);
@@ -141,13 +128,11 @@ fn holds(page: &str) {
             here.write(name, &block.text);
         }
     }
-    let help = here.run(&["--help"]).stdout;
     let mut failed = Vec::new();
     let mut last = None;
     for block in &blocks {
         let at = format!("{page}:{}", block.line);
         match block.info.as_str() {
-            "sh" if waits(block, &help) => {}
             "sh" => {
                 let ran = shell(&here, &block.text);
                 if ran.code != Some(0) {
@@ -224,7 +209,6 @@ fn headings(text: &str) -> Vec<String> {
 
 #[test]
 fn links_lead_somewhere() {
-    let help = Place::new().run(&["--help"]).stdout;
     let mut seen = 0;
     for page in [
         "README.md",
@@ -245,10 +229,6 @@ fn links_lead_somewhere() {
             } else {
                 beside
             };
-            // The page of a subcommand comes with it.
-            if file == "recipes.md" && !help.contains("  recipe ") {
-                continue;
-            }
             let there = fs::read_to_string(&path);
             let there = there.unwrap_or_else(|_| panic!("{page}: no file for {target}"));
             let known = address.is_empty() || headings(&there).iter().any(|h| h == address);

@@ -3,7 +3,6 @@
 use rhai::{ASTFlags, Expr, FnCallExpr, Position};
 
 use super::closures::curried;
-use super::members::given;
 use super::{Checker, Of};
 use crate::script::diagnostic::Severity;
 

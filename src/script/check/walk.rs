@@ -1,8 +1,6 @@
 //! The walk through a script, statement by statement, in the order in which it would run.
 
-use rhai::{
-    ASTFlags, ASTNode, Dynamic, Expr, FlowControl, FnCallExpr, FnPtr, Ident, Position, Stmt,
-};
+use rhai::{ASTFlags, ASTNode, Expr, FlowControl, Ident, Position, Stmt};
 
 use super::scopes::Kind;
 use super::{Checker, Of, ident};

@@ -9,7 +9,7 @@ use super::scene::{self, Place};
 use super::{Call, Diagnostic, syntax, text};
 use crate::error::nearest;
 use crate::script::modules::Sources;
-use crate::script::reference::{Kind, Reference};
+use crate::script::reference::Reference;
 
 /// Says all that the sources and the reference can say of `diagnostic`.
 pub(super) fn explain(mut diagnostic: Diagnostic, sources: &Sources) -> Diagnostic {

@@ -107,6 +107,9 @@ fn an_error_is_shown_where_it_is_and_the_session_goes_on() {
 fn an_import_lasts() {
     let mut terminal = Terminal::start();
     terminal.enter("import \"nas/random\" as random;", "\n");
-    terminal.enter("random::search(1)", "no function random::search");
+    terminal.enter(
+        "random::search(1)",
+        "'random::search' does not take 1 argument",
+    );
     terminal.leave(CTRL_D);
 }
