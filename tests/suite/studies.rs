@@ -255,7 +255,7 @@ fn a_finished_study_goes_on_with_more_trials_and_refuses_other_questions() {
     let unknown = run(&place, TABLE, &["--resume", "t"]);
     assert_eq!(unknown.code, Some(2));
     assert!(
-        unknown.stderr.contains("unknown study 't'; did you mean"),
+        unknown.stderr.contains("unknown study 't'; known: s, f"),
         "{}",
         unknown.stderr
     );

@@ -48,6 +48,9 @@ fn stuck(place: &Place) -> Child {
         "2",
         "--store",
         store,
+        // A child that ends long after the test.
+        "--limits",
+        "none",
     ];
     let search = place.command(&args).spawn().unwrap();
     let started = |lines: usize| {
