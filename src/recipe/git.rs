@@ -279,8 +279,8 @@ mod tests {
 
     #[test]
     fn only_plain_scripts_are_taken_from_a_tree() {
-        let tree = "100644 blob aa 12\ta.rhai\0120000 blob bb 9\tlink.rhai\0160000 commit cc -\tsub.rhai\0\
-                    100644 blob dd 5\tREADME.md\0100755 blob ee 7\tlib/b.rhai\0100644 blob ff 7\t../c.rhai\0";
+        let tree = "100644 blob aa 12\ta.rhai\x00120000 blob bb 9\tlink.rhai\x00160000 commit cc -\tsub.rhai\x00\
+                    100644 blob dd 5\tREADME.md\x00100755 blob ee 7\tlib/b.rhai\x00100644 blob ff 7\t../c.rhai\x00";
         let paths: Vec<String> = listed(tree).map(|(_, _, path)| path).collect();
         assert_eq!(paths, ["a.rhai", "lib/b.rhai"]);
     }

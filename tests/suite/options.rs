@@ -66,7 +66,7 @@ fn all_that_is_accepted_is_documented_and_nothing_else() {
         // It reads some of another function's.
         let named = |overload: &Overload| overload.params.iter().any(|(name, _)| name == "options");
         let takes = takes || (entry.overloads.iter().any(named) && name != "nas/reinforce::learn");
-        if takes != !entry.options.is_empty() && !answered && !merges {
+        if takes == entry.options.is_empty() && !answered && !merges {
             wrong.push(format!(
                 "{name}: an option map, but options {:?}",
                 entry.options
@@ -249,7 +249,7 @@ fn the_reference_knows_the_options_of_a_call() {
         let found = reference.find(name);
         let overloads = found[0].overloads.iter();
         overloads
-            .map(|overload| overload.options())
+            .map(nas_script::script::Overload::options)
             .collect::<Vec<_>>()
     };
     assert_eq!(place("conv2d"), [None, Some(3)]);

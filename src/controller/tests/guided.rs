@@ -65,7 +65,7 @@ fn a_surrogate_finds_more_than_random_and_reinforce() {
 
 #[test]
 fn the_stand_ins_for_published_tables_are_searched_far_better_than_by_chance() {
-    const TRIALS: usize = 20;
+    const TRIALS: usize = 40;
     for name in ["cells", "widths"] {
         let landscape = Landscape::named(name);
         let best = landscape.truths().pop().unwrap();
@@ -77,10 +77,10 @@ fn the_stand_ins_for_published_tables_are_searched_far_better_than_by_chance() {
             let mut rng = Seed(seed).stream("random");
             (0..TRIALS).map(|_| landscape.draw(&mut rng)).collect()
         });
-        let own = regret(3, &|seed| {
+        let own = regret(4, &|seed| {
             search(&mut made(&landscape, guided(), seed), &landscape, TRIALS)
         });
-        assert!(own < 0.6 * chance, "{name}: {own} for {chance}");
+        assert!(own < 0.7 * chance, "{name}: {own} for {chance}");
     }
 }
 

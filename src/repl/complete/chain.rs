@@ -187,7 +187,7 @@ impl Inference<'_> {
                 "|" => {
                     at = (at + 1..close)
                         .find(|i| self.word(*i) == "|")
-                        .unwrap_or(close)
+                        .unwrap_or(close);
                 }
                 "(" | "[" | "{" | "#{" | "${" => at = matching(self.text, self.tokens, at)?,
                 _ => {}

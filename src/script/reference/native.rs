@@ -49,7 +49,7 @@ pub(super) fn entries(engine: &Engine) -> Vec<Entry> {
             continue;
         }
         let param = function.params.first();
-        let receiver = (!matches!(kind, Kind::Function | Kind::Operator)).then(|| param);
+        let receiver = (!matches!(kind, Kind::Function | Kind::Operator)).then_some(param);
         let receiver = receiver.flatten().and_then(|(_, of)| types.shown(of));
         // An operator belongs to its first operand.
         let key_type = receiver.clone().or_else(|| match kind {
@@ -120,7 +120,7 @@ fn functions(engine: &Engine, standard: bool) -> Vec<Native> {
             name: f.name.to_string(),
             params,
             returns: f.return_type.to_string(),
-            doc: comment(f.comments.iter().map(|comment| comment.as_str())),
+            doc: comment(f.comments.iter().map(AsRef::as_ref)),
         })
     };
     let mut functions = engine.collect_fn_metadata(None, public, standard);
