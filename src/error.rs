@@ -255,7 +255,8 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
             let longer = candidate.len().max(name.len());
             *distance <= longer.div_ceil(3) && *distance < longer
         })
-        .min_by_key(|(distance, _)| *distance)
+        // Of equally near ones that with the same first letter: slips are seldom there.
+        .min_by_key(|(distance, candidate)| (*distance, candidate.get(..1) != name.get(..1)))
         .map(|(_, candidate)| candidate)
 }
 

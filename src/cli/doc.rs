@@ -43,7 +43,10 @@ fn entries(reference: &Reference, name: &str) -> Result<String> {
         });
         return Err(match near {
             Some(near) => Error::unknown("name", name, [near.as_str()]),
-            None => Error::invalid("NAME", "a name that `nas-script doc` lists", name),
+            None => {
+                let found = format!("'{name}'");
+                Error::invalid("NAME", "a name that `nas-script doc` lists", found)
+            }
         });
     }
     let sections = reference.sections();

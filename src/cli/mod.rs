@@ -170,11 +170,26 @@ const PANICKED: u8 = 101;
 /// Exit code after Ctrl-C, as shells have it.
 const INTERRUPTED: u8 = 130;
 
+/// Says what is wrong with the command line, and exits with 2, as clap does. A subcommand with a slip reads as a script
+/// with a subcommand after it.
+fn refuse(error: &clap::Error) -> ! {
+    let first = std::env::args().nth(1).unwrap_or_default();
+    let slip = error.kind() == clap::error::ErrorKind::ArgumentConflict
+        && !first.starts_with('-')
+        && !std::path::Path::new(&first).exists();
+    if slip {
+        let command = Cli::command();
+        let known = command.get_subcommands().map(clap::Command::get_name);
+        eprintln!("error: {}", Error::unknown("command", &first, known));
+        std::process::exit(i32::from(USAGE));
+    }
+    error.exit()
+}
+
 /// Runs the program and returns its exit code: 0, 1 for a failure, 2 for a command line that
 /// cannot be carried out, 130 after Ctrl-C.
 pub fn main() -> ExitCode {
-    // Usage errors of clap exit with 2 as well.
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     // What trains runs no script, and its memory may be limited.
     if matches!(cli.command, Some(Command::Worker(_) | Command::Runner(_))) {
         return program(cli);

@@ -19,7 +19,10 @@ pub(super) fn list(path: &Path) -> Result<(), Ending> {
         widths.max().unwrap_or_default()
     };
     let (names, defaults) = (width(|d| &d.name), width(|d| &d.default));
-    for script::Declared { name, default, doc } in &declared {
+    for script::Declared {
+        name, default, doc, ..
+    } in &declared
+    {
         say(&format!("{name:<names$}  {default:<defaults$}  {doc}"));
     }
     Ok(())

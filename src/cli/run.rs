@@ -126,7 +126,8 @@ fn summarise(host: &Host, run: &RunFolder) {
         let (number, of) = (best.number, study.trials().len());
         let score = best.score.unwrap_or_default();
         say(&format!(
-            "best of {of} trials: trial {number}, {}, score {score:.4}",
+            "best of {of} trial{}: trial {number}, {}, score {score:.4}",
+            if of == 1 { "" } else { "s" },
             best.architecture()
         ));
         let weights = run.file(BEST_WEIGHTS_FILE);

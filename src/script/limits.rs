@@ -188,6 +188,10 @@ impl Limits {
             "strict" => Ok(Self::strict()),
             file => {
                 let path = Path::new(file);
+                if !path.exists() {
+                    let expected = "none, strict or a file";
+                    return Err(Error::invalid("--limits", expected, format!("'{file}'")));
+                }
                 let text = std::fs::read_to_string(path).map_err(Error::io("read limits", path))?;
                 Self::parse(&text, path)
             }

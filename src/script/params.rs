@@ -49,44 +49,65 @@ impl Params {
         &self.0
     }
 
-    /// Checks that the script declares every parameter that is given.
+    /// Checks that the script declares every parameter that is given, and that the value is of the default's type.
     ///
     /// # Errors
-    /// [`Error::Unknown`] with the nearest parameter that it has.
+    /// [`Error::Unknown`] with the nearest parameter that it has, [`Error::Invalid`] for a value of another type.
     pub fn check(&self, declared: &[Declared]) -> Result<()> {
         let known = || declared.iter().map(|d| d.name.clone());
-        match self.0.keys().find(|name| known().all(|k| k != **name)) {
-            Some(name) => Err(Error::unknown("parameter", name, known())),
-            None => Ok(()),
+        if let Some(name) = self.0.keys().find(|name| known().all(|k| k != **name)) {
+            return Err(Error::unknown("parameter", name, known()));
         }
+        let typed = declared.iter().filter_map(|d| Some((d, d.kind?)));
+        typed
+            .map(|(d, kind)| self.value(&d.name, kind).map(|_| ()))
+            .collect()
     }
 
-    /// The value given for `name`, of the type of `default`.
-    fn value(&self, name: &str, default: &Dynamic) -> Result<Option<Dynamic>> {
+    /// The value given for `name`, of this kind.
+    fn value(&self, name: &str, kind: Kind) -> Result<Option<Dynamic>> {
         let Some(text) = self.0.get(name) else {
             return Ok(None);
         };
         let digits = text.replace('_', "");
-        let (expected, value) = if default.is_int() {
-            ("an integer", digits.parse::<i64>().ok().map(Dynamic::from))
-        } else if default.is_float() {
-            let float = digits.parse::<f64>().ok().filter(|f| f.is_finite());
-            ("a number", float.map(Dynamic::from))
-        } else if default.is_bool() {
-            (
+        let (expected, value) = match kind {
+            Kind::Integer => ("an integer", digits.parse::<i64>().ok().map(Dynamic::from)),
+            Kind::Number => {
+                let float = digits.parse::<f64>().ok().filter(|f| f.is_finite());
+                ("a number", float.map(Dynamic::from))
+            }
+            Kind::Switch => (
                 "true or false",
                 text.parse::<bool>().ok().map(Dynamic::from),
-            )
-        } else if default.is_string() {
-            ("a string", Some(text.into()))
-        } else {
-            let expected = "a default that is a number, string or boolean";
-            let what = format!("parameter '{name}'");
-            return Err(Error::invalid(what, expected, default.type_name()));
+            ),
+            Kind::Text => ("a string", Some(text.into())),
         };
         let invalid =
             || Error::invalid(format!("parameter '{name}'"), expected, format!("'{text}'"));
         value.map(Some).ok_or_else(invalid)
+    }
+}
+
+/// What a parameter's value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Integer,
+    Number,
+    Switch,
+    Text,
+}
+
+impl Kind {
+    /// That of `default`; none where a parameter cannot have it.
+    fn of(default: &Dynamic) -> Option<Self> {
+        let kinds = [
+            (default.is_int(), Self::Integer),
+            (default.is_float(), Self::Number),
+            (default.is_bool(), Self::Switch),
+            (default.is_string(), Self::Text),
+        ];
+        let fits = kinds.into_iter().find(|(fits, _)| *fits);
+        fits.map(|(_, kind)| kind)
     }
 }
 
@@ -99,6 +120,8 @@ pub struct Declared {
     pub default: String,
     /// What it is for.
     pub doc: String,
+    /// What the default is, where that can be told without a run.
+    kind: Option<Kind>,
 }
 
 /// The parameters that `ast` asks for, in the order of the text, without running it. Calls whose
@@ -122,8 +145,17 @@ pub fn declared(ast: &AST) -> Vec<Declared> {
                 Some(other) => constant(other),
                 None => String::new(),
             };
-            let (name, default, doc) = (name.to_string(), text(1), text(2));
-            found.push((*position, Declared { name, default, doc }));
+            let literal = call
+                .args
+                .get(1)
+                .and_then(|default| default.get_literal_value(None));
+            let declared = Declared {
+                name: name.to_string(),
+                default: text(1),
+                doc: text(2),
+                kind: literal.as_ref().and_then(Kind::of),
+            };
+            found.push((*position, declared));
         }
         true
     });
@@ -161,7 +193,12 @@ mod parameters {
         default: Dynamic,
         _doc: &str,
     ) -> Scripted<Dynamic> {
-        let given = Host::of(&ctx)?.params().value(name, &default);
+        let kind = Kind::of(&default).ok_or_else(|| {
+            let expected = "a default that is a number, string or boolean";
+            let what = format!("parameter '{name}'");
+            raise(Error::invalid(what, expected, default.type_name()))
+        })?;
+        let given = Host::of(&ctx)?.params().value(name, kind);
         given.map(|v| v.unwrap_or(default)).map_err(raise)
     }
 }

@@ -300,7 +300,10 @@ fn limits_come_from_a_file_and_hold_in_a_piped_script() {
             "unknown limit 'opertions'; did you mean 'operations'?",
         ),
         ("wrong.json", "limit 'trials' of wrong.json: expected"),
-        ("absent.toml", "cannot read limits absent.toml"),
+        (
+            "absent.toml",
+            "--limits: expected none, strict or a file, found 'absent.toml'",
+        ),
     ] {
         let refused = ran(&["--limits", file]);
         assert!(refused.stderr.contains(message), "{}", refused.stderr);

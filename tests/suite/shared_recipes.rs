@@ -168,7 +168,7 @@ fn a_new_recipe_works_as_it_stands() {
     refused(
         &recipe(&place, &["new", "climb"]),
         2,
-        "a file that is not there yet, found climb.rhai",
+        "climb.rhai: expected no file of this name, found one, which is not overwritten",
     );
     for name in ["nas/mine", "../up", "a b", ""] {
         let said = recipe(&place, &["new", name]);

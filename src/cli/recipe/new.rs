@@ -23,7 +23,8 @@ pub(super) fn write(arguments: &Arguments) -> Result<()> {
     let file = format!("{name}.rhai");
     let path = Path::new(&file);
     if path.exists() {
-        return Err(Error::invalid("NAME", "a file that is not there yet", file));
+        let found = "one, which is not overwritten";
+        return Err(Error::invalid(file, "no file of this name", found));
     }
     let mut options = OpenOptions::new();
     let new = options.write(true).create_new(true).open(path);

@@ -52,9 +52,18 @@ pub fn prose(doc: &str) -> String {
             continue;
         }
         // Lines that begin something of their own; a heading says nothing that the example after it does not.
-        let starts = ["- ", "|", "#", "```"]
-            .iter()
-            .any(|mark| line.trim_start().starts_with(mark));
+        let starts = [
+            "- ",
+            "|",
+            "#",
+            "```",
+            "Author",
+            "Licence:",
+            "Parameters:",
+            "Needs:",
+        ]
+        .iter()
+        .any(|mark| line.trim_start().starts_with(mark));
         if starts || line.is_empty() {
             close(&mut part, &mut text);
         }

@@ -85,7 +85,7 @@ fn ctrl_c_withdraws_the_jobs_of_a_search() {
     let output = ended(search);
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(
-        stdout(&output).contains("best of 1 trials"),
+        stdout(&output).contains("best of 1 trial"),
         "{}",
         stdout(&output)
     );
