@@ -58,10 +58,8 @@ impl Params {
         if let Some(name) = self.0.keys().find(|name| known().all(|k| k != **name)) {
             return Err(Error::unknown("parameter", name, known()));
         }
-        let typed = declared.iter().filter_map(|d| Some((d, d.kind?)));
-        typed
-            .map(|(d, kind)| self.value(&d.name, kind).map(|_| ()))
-            .collect()
+        let mut typed = declared.iter().filter_map(|d| Some((d, d.kind?)));
+        typed.try_for_each(|(d, kind)| self.value(&d.name, kind).map(|_| ()))
     }
 
     /// The value given for `name`, of this kind.
