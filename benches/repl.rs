@@ -94,7 +94,7 @@ fn completion(criterion: &mut Criterion) {
     let repl = Repl::new(Rc::new(Bench), 0, false).expect("a session");
     let mut group = criterion.benchmark_group("completion");
     for text in [
-        "sta",
+        "Sta",
         "input([1, 8, 8]).conv2d(4, 3).relu().glo",
         "let x = StateSpace(); x.get_random_state_space(4).lay",
         "study.",
