@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use expectrl::process::unix::WaitStatus;
 use expectrl::session::OsSession;
@@ -20,6 +20,8 @@ pub const ALT_ENTER: &str = "\x1b\r";
 
 /// How long something may take on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long until keys that should end a session are pressed again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 pub struct Terminal {
     session: OsSession,
@@ -104,17 +106,33 @@ impl Terminal {
             Err(expectrl::Error::IO(error)) if error.kind() != ErrorKind::TimedOut => {}
             Err(error) => panic!("waiting for the end: {error}"),
         }
+        self.exit_code()
+    }
+
+    #[track_caller]
+    fn exit_code(&self) -> i32 {
         match self.session.get_process().wait().unwrap() {
             WaitStatus::Exited(_, code) => code,
             other => panic!("{other:?}"),
         }
     }
 
-    /// Ends the session by `keys`, asserts its exit code 0, and returns the place.
+    /// Ends the session by `keys`, asserts its exit code 0, and returns the place. Keys that come before the prompt reads
+    /// them may be lost, so they are pressed until it ends.
     #[track_caller]
     pub fn leave(mut self, keys: &str) -> Place {
-        self.press(keys);
-        assert_eq!(self.ends(), 0);
+        self.session.set_expect_timeout(Some(AGAIN));
+        let started = Instant::now();
+        loop {
+            // It may have ended meanwhile.
+            let _ = self.session.send(keys);
+            match self.session.expect(Eof) {
+                Err(expectrl::Error::ExpectTimeout) if started.elapsed() < PATIENCE => {}
+                Err(expectrl::Error::ExpectTimeout) => panic!("{keys:?} does not end the session"),
+                _ => break,
+            }
+        }
+        assert_eq!(self.exit_code(), 0);
         self.place
     }
 }
