@@ -21,7 +21,7 @@ use training::Training;
 const TOLERANCE: f64 = 0.25;
 /// By how many bytes a thread it may be off besides, where Burn's own matrix products have a part: the panels that they
 /// pack are as large as the caches of the CPU suggest.
-const PANELS: u64 = 3 << 20;
+const PANELS: u64 = 1 << 19;
 /// How many networks are tried.
 const NETWORKS: u64 = 30;
 
