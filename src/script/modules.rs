@@ -170,7 +170,6 @@ pub(super) fn raised(error: Error, position: Position) -> Box<EvalAltResult> {
 pub(super) struct Resolver {
     finder: Finder,
     limits: Limits,
-    sources: Sources,
     compiled: Mutex<BTreeMap<String, SharedModule>>,
     fresh_names: SharedModule,
     /// What is being compiled right now, and by whom: the runs of `replicate` import side by side.
@@ -184,10 +183,9 @@ impl Resolver {
                 folder: Some(host.folder().to_path_buf()),
                 recipes: host.recipes().to_vec(),
                 most: host.limits().source_size,
-                sources: sources.clone(),
+                sources,
             },
             limits: host.limits().clone(),
-            sources,
             compiled: Mutex::default(),
             fresh_names: fresh_names(),
             loading: Mutex::default(),
@@ -198,13 +196,13 @@ impl Resolver {
     fn load(&self, engine: &Engine, path: &str, position: Position) -> Scripted<SharedModule> {
         let found = self.finder.text(path);
         let (name, text) = found.map_err(|error| raised(error, position))?;
-        self.sources.add(&name, &text);
+        self.finder.sources.add(&name, &text);
         let in_module =
             |error| Box::new(EvalAltResult::ErrorInModule(name.clone(), error, position));
         let compile =
             |text: &str| parsed(engine, text).map_err(|error| in_module(Box::new(error.into())));
         let (compiled, inserted) = insert(&text, bodies(&compile(&text)?));
-        self.sources.keep(&name, &text, inserted);
+        self.finder.sources.keep(&name, &text, inserted);
         let mut ast = compile(&compiled)?;
         ast.set_source(&name);
         let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);
