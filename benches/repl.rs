@@ -34,7 +34,7 @@ impl Ground for Bench {
                 device: compute.device.clone(),
                 crew: Arc::new(Crew::new(1)),
                 interrupted: Arc::default(),
-                follow: Arc::new(|_| Box::new(|_| ())),
+                follow: Arc::new(|_, _| Box::new(|_| ())),
             }),
             device: compute.device,
             files: None,

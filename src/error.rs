@@ -94,6 +94,14 @@ pub enum Error {
         /// What went wrong.
         reason: String,
     },
+    /// A server of other people's that is not there or refuses.
+    #[error("{url}: {reason}")]
+    Service {
+        /// Its address.
+        url: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// A saved file that does not fit what it is loaded into.
     #[error("{}: {reason}", path.display())]
     Snapshot {
@@ -217,6 +225,7 @@ impl Error {
             Self::DataCorrupt { .. } => "data_corrupt",
             Self::Device { .. } => "device",
             Self::Download { .. } => "download",
+            Self::Service { .. } => "service",
             Self::Snapshot { .. } => "snapshot",
             Self::Io { .. } => "io",
             Self::Store { .. } => "store",

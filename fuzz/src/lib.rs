@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, LazyLock};
 
-use nas_script::child::{Checkpoint, Score, Weights};
+use nas_script::child::{Checkpoint, Examination, Weights};
 use nas_script::controller;
 use nas_script::data::{self, DataOptions, DataPaths, Dataset, FolderOptions};
 use nas_script::device::{self, Selector};
@@ -33,7 +33,7 @@ impl Executor for Idle {
         Err(Error::invalid("executor", "nothing to train", "a child"))
     }
 
-    fn test(&self, _: &Network, _: &Weights, _: &Dataset) -> Result<Score> {
+    fn test(&self, _: &Network, _: &Weights, _: &Dataset) -> Result<Examination> {
         Err(Error::invalid("executor", "nothing to score", "a child"))
     }
 }

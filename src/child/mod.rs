@@ -37,7 +37,7 @@ pub use kernels::{instruction_set, with_burn_operations};
 pub use latency::latency;
 pub use parameters::Parameters;
 pub use precision::check_precision;
-pub use score::{Score, score};
+pub use score::{Examination, Score, examine, score};
 pub use shared::{SharedWeights, Sharing};
 pub use train::{Control, Trained, train, train_from};
 pub use weights::Weights;

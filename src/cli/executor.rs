@@ -11,7 +11,7 @@ use crate::device::{self, Compute, Selector};
 use crate::error::{Error, Result};
 use crate::fleet::{self, Fleet, Local};
 use crate::manager::{Crew, Executor, InProcess, Workers};
-use crate::report::progress::{Progress, warn};
+use crate::report::progress::{Progress, Started, warn};
 
 /// How children of a session are trained.
 #[derive(Clone, clap::Args)]
@@ -85,8 +85,13 @@ pub(super) fn in_process(
         device: compute.device.clone(),
         crew: Arc::new(Crew::new(workers.max(1))),
         interrupted: interrupted.clone(),
-        follow: Arc::new(move |epochs| {
-            let child = progress.child(epochs);
+        follow: Arc::new(move |asked, worker| {
+            let child = progress.child(&Started {
+                network: asked.network.digest().short(),
+                params: asked.network.params(),
+                epochs: asked.training.epochs,
+                worker: worker.map(String::from),
+            });
             Box::new(move |epoch| child.epoch(epoch))
         }),
     }

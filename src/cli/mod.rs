@@ -1,23 +1,30 @@
 //! The command line: one file per subcommand. Puts the rooms together; decides exit codes.
 
 mod check;
+mod compare;
+mod dashboard;
 mod data;
 mod defs;
 mod devices;
 mod doc;
 mod executor;
 mod export;
+mod mlflow;
 mod params;
 mod recipe;
 mod repl;
 mod replay;
+mod report;
 mod run;
 mod sandbox;
 mod scratch;
 mod session;
+mod show;
 mod store;
 mod studies;
 mod test;
+mod top;
+mod trials;
 mod worker;
 
 use std::path::PathBuf;
@@ -31,6 +38,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::device::Selector;
 use crate::error::{Error, Result};
+use crate::report::progress::Audience;
 use crate::script::{Diagnostic, STACK, Sources};
 use crate::study::Budget;
 
@@ -76,7 +84,21 @@ enum Command {
     /// Write a network that a run found as ONNX, safetensors, a Burn crate or a diagram.
     Export(export::Arguments),
     /// List the studies of a store.
-    Studies(store::StoreArgs),
+    Studies(studies::Arguments),
+    /// Show a study: what it was started with, what it came to.
+    Show(show::Arguments),
+    /// List the best networks of a study.
+    Top(top::Arguments),
+    /// Compare studies: best scores at equal numbers of trials, repeats together.
+    Compare(compare::Arguments),
+    /// Serve pages about the studies of a store, which follow running searches.
+    Dashboard(dashboard::Arguments),
+    /// Write a study as one file for people: what was searched, how, and what came of it.
+    Report(report::Arguments),
+    /// Write the trials of studies as a table: CSV or Parquet.
+    Trials(trials::Arguments),
+    /// Send studies to an MLflow server, each as a run.
+    Mlflow(mlflow::Arguments),
     /// Give the trials of a study another reward, and train its controller anew on them; trains no network.
     Replay(replay::Arguments),
     /// Train networks for the searches of a store, until Ctrl-C or SIGTERM.
@@ -127,14 +149,32 @@ struct RunArgs {
     /// Where data sets are [default: $NAS_SCRIPT_DATA, then the user's data folder].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Follow the study into MLflow at this address, http://HOST:PORT, as a run.
+    #[arg(long, value_name = "URL")]
+    mlflow: Option<String>,
+    /// The experiment there.
+    #[arg(long, value_name = "NAME", default_value = mlflow::EXPERIMENT, requires = "mlflow")]
+    experiment: String,
     /// Print no progress.
     #[arg(short, long)]
     quiet: bool,
+    /// Print what happens as JSON, one event a line, and nothing else (docs/live.md).
+    #[arg(long, conflicts_with = "quiet")]
+    json: bool,
     #[command(flatten)]
     sandbox: sandbox::SandboxArgs,
 }
 
 impl RunArgs {
+    /// For whom the run is told.
+    fn audience(&self) -> Audience {
+        match (self.json, self.quiet) {
+            (true, _) => Audience::Programs,
+            (false, true) => Audience::Nobody,
+            (false, false) => Audience::People,
+        }
+    }
+
     /// What the search may spend.
     fn budget(&self) -> Budget {
         Budget {
@@ -222,7 +262,9 @@ fn program(cli: Cli) -> ExitCode {
             eprintln!("error: {error}");
             ExitCode::from(match error {
                 Error::Interrupted => INTERRUPTED,
-                Error::Download { .. } | Error::DataCorrupt { .. } => FAILED,
+                Error::Download { .. } | Error::DataCorrupt { .. } | Error::Service { .. } => {
+                    FAILED
+                }
                 _ => USAGE,
             })
         }
@@ -252,7 +294,14 @@ fn dispatch(cli: Cli) -> Result<(), Ending> {
         }
         (Some(Command::Data(command)), _) => Ok(data::run(command)?),
         (Some(Command::Export(arguments)), _) => Ok(export::run(&arguments)?),
-        (Some(Command::Studies(store)), _) => Ok(studies::list(&store)?),
+        (Some(Command::Studies(arguments)), _) => Ok(studies::run(&arguments)?),
+        (Some(Command::Show(arguments)), _) => Ok(show::run(&arguments)?),
+        (Some(Command::Top(arguments)), _) => Ok(top::run(&arguments)?),
+        (Some(Command::Compare(arguments)), _) => Ok(compare::run(&arguments)?),
+        (Some(Command::Dashboard(arguments)), _) => Ok(dashboard::run(&arguments)?),
+        (Some(Command::Report(arguments)), _) => Ok(report::run(&arguments)?),
+        (Some(Command::Trials(arguments)), _) => Ok(trials::run(&arguments)?),
+        (Some(Command::Mlflow(arguments)), _) => Ok(mlflow::run(&arguments)?),
         (Some(Command::Replay(arguments)), _) => replay::run(&arguments),
         (Some(Command::Worker(arguments)), _) => Ok(worker::work(arguments)?),
         (Some(Command::Runner(arguments)), _) => Ok(worker::runner(arguments)?),

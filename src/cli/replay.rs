@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::executor::in_process;
+use super::params;
 use super::run::{RUNS, progress, recorders};
 use super::sandbox::SandboxArgs;
 use super::store::{StoreArgs, find};
@@ -15,10 +16,11 @@ use crate::data::DataPaths;
 use crate::device::{self, Compute, Selector};
 use crate::error::{Error, Result};
 use crate::report::progress::{say, warn};
+use crate::report::tensorboard;
 use crate::script::{self, Host, Params, Rescorer, Sandbox, Session, Sources};
 use crate::seed::Seed;
 use crate::space::{Actions, Value};
-use crate::study::{RunFolder, Study, Trial};
+use crate::study::{Ended, Learned, RunFolder, Study, Trial};
 
 /// The file that the controller is kept in.
 const CONTROLLER: &str = "controller.safetensors";
@@ -64,7 +66,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Ending> {
         None => RunFolder::create(Path::new(RUNS), &format!("{}-replay", arguments.study))?,
     };
     let name = format!("{}-replay", arguments.study);
-    let mut study = Study::in_folder(&name, kept.about.seed, run.clone(), recorders(&run)?)?;
+    let mut given = params::values(&kept.about.source, &kept.about.params);
+    tensorboard::note(&mut given, "seed", kept.about.seed.0);
+    tensorboard::note(&mut given, "script", &kept.about.script);
+    let recorders = recorders(&run, &given)?;
+    let mut study = Study::in_folder(&name, kept.about.seed, run.clone(), recorders)?;
     let mut controller = match opened.store.snapshot(kept.id, 0)? {
         Some((_, bytes)) => Some(controller(&run, &bytes, &compute, kept.about.seed)?),
         None => None,
@@ -86,6 +92,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Ending> {
     } else {
         warn("the study kept no controller: only the rewards are new");
     }
+    study.complete(Ended::Finished)?;
     report(&study, &run, updates);
     Ok(())
 }
@@ -131,7 +138,14 @@ fn learn(controller: &mut Controller, trial: &Trial, study: &mut Study) -> Resul
     let Some(update) = controller.train_step()? else {
         return Ok(false);
     };
-    study.scalars(update.step, &script::scalars(&update))?;
+    let learned = Learned {
+        controller: 0,
+        step: update.step,
+        trials: trial.number,
+        scalars: script::scalars(&update),
+        policy: None,
+    };
+    study.learned(vec![learned])?;
     Ok(true)
 }
 

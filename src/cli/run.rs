@@ -1,7 +1,10 @@
 //! `nas-script SCRIPT`: run a search, and say where everything is kept.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use serde_json::json;
 
 use super::executor::{executor, in_process};
 use super::session::{self, Start};
@@ -11,10 +14,11 @@ use crate::device;
 use crate::error::{Error, Result};
 use crate::manager::{BEST_WEIGHTS_FILE, Files};
 use crate::report::history::{HISTORY_FILE, History};
-use crate::report::progress::{Progress, say, warn};
+use crate::report::progress::{Audience, Progress, say, warn};
 use crate::report::tensorboard::Events;
-use crate::script::{self, Host, Params, Session, Sources};
-use crate::study::{Recorder, RunFolder};
+use crate::report::words::shown;
+use crate::script::{self, Diagnostic, Host, Params, Session, Sources};
+use crate::study::{Ended, Recorder, RunFolder};
 
 /// The folder that runs are kept in, where no other is named.
 pub(super) const RUNS: &str = "runs";
@@ -50,21 +54,35 @@ pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending>
     let start = Start {
         script: &path,
         name: &name,
+        source: &text,
+        device: &compute,
         args: &args,
         params: params.given().clone(),
     };
     let (study, run) = session::open(&start, opened.as_ref(), earlier.as_ref())?;
-    if !args.quiet {
+    let interrupted = interrupt_flag();
+    let progress = Arc::new(Progress::new(args.audience()));
+    progress.event(&json!({
+        "event": "start",
+        "version": env!("CARGO_PKG_VERSION"),
+        "script": path.display().to_string(),
+        "study": study.name(),
+        "seed": study.seed().0,
+        "device": compute.to_string(),
+        "params": params.given(),
+        "folder": run.path().display().to_string(),
+        "store": study.store().map(|store| store.name()),
+        "recorded": earlier.as_ref().map_or(0, |kept| kept.trials),
+    }));
+    if args.audience() == Audience::People {
         warn(&format!("device: {compute}, seed: {}", study.seed().0));
         if let Some(kept) = earlier.as_ref().filter(|kept| kept.trials > 0) {
-            let (name, trials) = (&kept.about.name, kept.trials);
+            let (name, trials) = (shown(&kept.about.name), kept.trials);
             warn(&format!(
                 "study '{name}' has {trials} trials: the script is answered from them first"
             ));
         }
     }
-    let interrupted = interrupt_flag();
-    let progress = progress(args.quiet);
     let places = args.workers.places(&compute);
     let here = in_process(&compute, places.len(), &progress, &interrupted);
     let host = Host::new(Session {
@@ -83,13 +101,21 @@ pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending>
     let result =
         script::compile(&engine, &sources, &path, &text).and_then(|ast| script::run(&engine, &ast));
     host.finish();
-    host.study().lock().complete()?;
-    summarise(&host, &run);
-    if result
-        .as_ref()
-        .is_err_and(|diagnostic| diagnostic.interrupted)
-    {
-        advise(&host, &path);
+    let ended = match &result {
+        Ok(()) => Ended::Finished,
+        Err(diagnostic) if diagnostic.interrupted => Ended::Interrupted,
+        Err(_) => Ended::Failed,
+    };
+    host.keep()?;
+    host.study().lock().complete(ended)?;
+    if args.json {
+        host.progress()
+            .event(&end(&host, &run, ended, result.as_ref().err(), &sources));
+    } else {
+        summarise(&host, &run);
+        if ended == Ended::Interrupted {
+            advise(&host, &path);
+        }
     }
     result.map_err(|diagnostic| Ending::Script(Box::new(diagnostic), sources))
 }
@@ -111,12 +137,45 @@ pub(super) fn progress(quiet: bool) -> Arc<Progress> {
     })
 }
 
-/// What follows the trials of a run into its folder.
-pub(super) fn recorders(run: &RunFolder) -> Result<Vec<Box<dyn Recorder>>> {
+/// What follows the trials of a run, which was started with what is `given`, into its folder.
+pub(super) fn recorders(
+    run: &RunFolder,
+    given: &BTreeMap<String, String>,
+) -> Result<Vec<Box<dyn Recorder>>> {
     Ok(vec![
         Box::new(History::create(&run.file(HISTORY_FILE))?),
-        Box::new(Events::create(run.path())?),
+        Box::new(Events::create(run.path(), given)?),
     ])
+}
+
+/// How the run ended, for programs.
+fn end(
+    host: &Host,
+    run: &RunFolder,
+    ended: Ended,
+    diagnostic: Option<&Diagnostic>,
+    sources: &Sources,
+) -> serde_json::Value {
+    let study = host.study().lock();
+    let best = study.best();
+    json!({
+        "event": "end",
+        "status": match ended {
+            Ended::Finished => "finished",
+            Ended::Interrupted => "interrupted",
+            Ended::Failed => "failed",
+        },
+        "error": diagnostic.filter(|_| ended == Ended::Failed).map(|d| d.render(sources, false)),
+        "trials": study.trials().len(),
+        "best": best.map(|best| json!({
+            "number": best.number,
+            "score": best.score,
+            "accuracy": best.outcome.accuracy,
+            "architecture": best.architecture(),
+        })),
+        "folder": run.path().display().to_string(),
+        "study": study.name(),
+    })
 }
 
 /// Says what the run came to and where it is kept.
@@ -128,7 +187,7 @@ fn summarise(host: &Host, run: &RunFolder) {
         say(&format!(
             "best of {of} trial{}: trial {number}, {}, score {score:.4}",
             if of == 1 { "" } else { "s" },
-            best.architecture()
+            shown(&best.architecture())
         ));
         let weights = run.file(BEST_WEIGHTS_FILE);
         if weights.is_file() {
@@ -137,6 +196,10 @@ fn summarise(host: &Host, run: &RunFolder) {
     }
     say(&format!("kept in: {}", run.path().display()));
     if let Some(store) = study.store() {
-        say(&format!("study: {} in {}", study.name(), store.name()));
+        say(&format!(
+            "study: {} in {}",
+            shown(study.name()),
+            store.name()
+        ));
     }
 }

@@ -1,15 +1,22 @@
 //! The study of a run: a new one, one that goes on, or a fork of one. Knows nothing of scripts.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::RunArgs;
+use super::params;
 use super::run::{RUNS, recorders};
 use super::store::{Opened, find};
+use crate::device::Compute;
 use crate::error::{Error, Result};
 use crate::evaluation::KERNEL_VERSION;
+use crate::report::mlflow::{Destination, Followed, Follower};
+use crate::report::progress::warn;
+use crate::report::tensorboard;
 use crate::seed::Seed;
-use crate::study::store::{About, Kept, Tenure};
-use crate::study::{Divergence, Keeper, Past, RunFolder, Study};
+use crate::study::store::{About, Environment, Kept, Tenure};
+use crate::study::{Divergence, Keeper, Past, Recorder, RunFolder, Study};
 
 /// The study that the arguments name, if it exists.
 pub(super) fn earlier(opened: Option<&Opened>, args: &RunArgs) -> Result<Option<Kept>> {
@@ -62,6 +69,10 @@ pub(super) struct Start<'a> {
     /// The script's name without its ending.
     pub name: &'a str,
     pub args: &'a RunArgs,
+    /// The script's text.
+    pub source: &'a str,
+    /// What networks are trained on.
+    pub device: &'a Compute,
     /// The parameters, as they will be.
     pub params: std::collections::BTreeMap<String, String>,
 }
@@ -90,8 +101,22 @@ pub(super) fn open(
         }
     };
     let seed = earlier.map_or(Seed(args.seed.unwrap_or(0)), |kept| kept.about.seed);
-    let recorders = recorders(&run)?;
+    let mut given = params::values(start.source, &start.params);
+    tensorboard::note(&mut given, "seed", seed.0);
+    tensorboard::note(&mut given, "script", start.script.display());
+    tensorboard::note(&mut given, "device", start.device);
+    let mut recorders = recorders(&run, &given)?;
     let Some(Opened { store, .. }) = opened else {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0.0, |now| now.as_secs_f64());
+        let about = about(start, &run, start.name, seed, None);
+        let study = Followed {
+            params: params::values(&about.source, &about.params),
+            about,
+            created: now,
+            store: None,
+        };
+        recorders.extend(follower(args, study)?);
         let study = Study::in_folder(start.name, seed, run.clone(), recorders)?;
         return Ok((study.within(args.budget()), run));
     };
@@ -113,11 +138,22 @@ pub(super) fn open(
             (tenure, Past::new(past.0, past.1, Divergence::Fork), (0, 0))
         }
     };
-    let name = store
-        .studies()?
-        .into_iter()
-        .find(|kept| kept.id == tenure.study());
-    let name = name.map_or_else(|| start.name.to_string(), |kept| kept.about.name);
+    let mut studies = store.studies()?.into_iter();
+    let kept = studies.find(|kept| kept.id == tenure.study());
+    let name = kept
+        .as_ref()
+        .map_or(start.name, |kept| &kept.about.name)
+        .to_string();
+    if let Some(kept) = kept {
+        let study = Followed {
+            // As they were when the study began: a run in MLflow keeps its parameters.
+            params: params::values(&kept.about.source, &kept.about.params),
+            about: kept.about.clone(),
+            created: kept.created,
+            store: Some((store.clone(), kept)),
+        };
+        recorders.extend(follower(args, study)?);
+    }
     let keeper = Keeper {
         store: store.clone(),
         tenure,
@@ -140,15 +176,7 @@ fn create(
     let base = given
         .cloned()
         .unwrap_or_else(|| folder.to_string_lossy().into_owned());
-    let mut about = About {
-        name: base.clone(),
-        script: start.script.display().to_string(),
-        seed,
-        params: start.params.clone(),
-        folder: std::path::absolute(run.path()).ok(),
-        parent,
-        kernel_version: KERNEL_VERSION,
-    };
+    let mut about = about(start, run, &base, seed, parent);
     let mut n = 1;
     loop {
         match store.create(&about) {
@@ -158,6 +186,58 @@ fn create(
             }
             created => return created,
         }
+    }
+}
+
+/// What a study called `name` is started with.
+fn about(
+    start: &Start,
+    run: &RunFolder,
+    name: &str,
+    seed: Seed,
+    parent: Option<(String, usize)>,
+) -> About {
+    About {
+        name: name.into(),
+        script: start.script.display().to_string(),
+        seed,
+        params: start.params.clone(),
+        folder: std::path::absolute(run.path()).ok(),
+        parent,
+        kernel_version: KERNEL_VERSION,
+        source: start.source.to_string(),
+        environment: Some(environment(start.device)),
+    }
+}
+
+/// What follows the study into MLflow, if that is wanted.
+fn follower(args: &RunArgs, study: Followed) -> Result<Option<Box<dyn Recorder>>> {
+    let Some(url) = &args.mlflow else {
+        return Ok(None);
+    };
+    let destination = Destination {
+        url: url.clone(),
+        experiment: args.experiment.clone(),
+    };
+    let follower = Follower::new(destination, study, Arc::new(warn))?;
+    Ok(Some(Box::new(follower)))
+}
+
+/// The program and this machine.
+fn environment(device: &Compute) -> Environment {
+    let about = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let processor = about
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let processor = processor
+        .unwrap_or_default()
+        .trim_start_matches(['\t', ' ', ':']);
+    Environment {
+        version: env!("CARGO_PKG_VERSION").into(),
+        system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        processor: processor.into(),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        device: device.to_string(),
     }
 }
 

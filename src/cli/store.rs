@@ -1,9 +1,12 @@
 //! `--store` and `--files`: where studies are kept, for every subcommand that opens them.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::report::progress::say;
+use crate::report::table::Table;
 use crate::study::store::{self, Address, Kept, StudyStore};
 
 /// The store of a working folder, where no other is named.
@@ -80,6 +83,36 @@ impl StoreArgs {
         self.open()?.ok_or_else(found)
     }
 }
+
+/// A store to look into, and how to tell of what is there.
+#[derive(clap::Args)]
+pub(super) struct LookArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl LookArgs {
+    /// Opens the store, which must be there.
+    pub(super) fn store(&self) -> Result<Arc<dyn StudyStore>> {
+        Ok(self.store.present()?.store)
+    }
+}
+
+/// Prints a table as wide as the terminal; whole where there is none.
+pub(super) fn print_table<const N: usize>(table: Table<N>) {
+    let width = console::Term::stdout().size_checked();
+    let text = match width.filter(|_| std::io::stdout().is_terminal()) {
+        Some((_, columns)) => table.within(usize::from(columns)),
+        None => table.within(WIDEST),
+    };
+    say(text.trim_end());
+}
+
+/// How wide a table is where there is no terminal.
+const WIDEST: usize = 400;
 
 /// The study called `name`.
 pub(super) fn find(store: &dyn StudyStore, name: &str) -> Result<Kept> {

@@ -15,6 +15,8 @@ pub use config::{OptimizerKind, Precision, ScheduleKind, TrainingConfig};
 pub use kendall::kendall_tau;
 pub use outcome::{Epoch, Failure, FailureKind, Outcome, Stopped};
 
+pub use repeats::interval;
+
 use crate::network::{DropPath, DropSchedule, Network, Op};
 use crate::seed::Seed;
 

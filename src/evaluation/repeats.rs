@@ -50,7 +50,7 @@ fn mean(values: &[f64]) -> Option<f64> {
 /// The confidence interval of the mean of `values`, at least two, by Student's t (Biometrika 6, 1908): with
 /// the sample's deviation s of k values, mean ± t s / √k, where t has k - 1 degrees of freedom. It assumes
 /// that accuracies are spread normally, and may reach beyond 0 and 1.
-fn interval(values: &[f64]) -> Option<[f64; 2]> {
+pub fn interval(values: &[f64]) -> Option<[f64; 2]> {
     let mean = mean(values)?;
     let count = values.len() as f64;
     let t = StudentsT::new(0.0, 1.0, count - 1.0).ok()?;

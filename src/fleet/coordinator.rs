@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use super::task::Task;
 use super::worker::{Notice, Post, Said, Worker, host};
 use super::{Runner, untrained};
-use crate::child::{Score, Trained, Weights};
+use crate::child::{Examination, Trained, Weights};
 use crate::data::{DataPaths, Dataset};
 use crate::device::Selector;
 use crate::error::{Error, Result};
@@ -186,7 +186,7 @@ impl Executor for Fleet {
         Ok(receiver)
     }
 
-    fn test(&self, network: &Network, weights: &Weights, data: &Dataset) -> Result<Score> {
+    fn test(&self, network: &Network, weights: &Weights, data: &Dataset) -> Result<Examination> {
         self.here.test(network, weights, data)
     }
 }
@@ -293,7 +293,7 @@ impl Call {
             let epoch = seen
                 .progress
                 .and_then(|json| serde_json::from_str(&json).ok());
-            let started = || ((self.here.follow)(asked.training.epochs), 0);
+            let started = || ((self.here.follow)(asked, seen.worker.as_deref()), 0);
             show(shown.entry(seen.id).or_insert_with(started), epoch);
             return;
         }

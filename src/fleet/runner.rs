@@ -99,7 +99,7 @@ impl Runner {
                 device: device.clone(),
                 crew: Arc::new(Crew::on(1, threads)),
                 interrupted: stop.clone(),
-                follow: Arc::new(|_| {
+                follow: Arc::new(|_, _| {
                     tell(&Event::Started);
                     Box::new(|epoch| tell(&Event::Epoch(epoch.clone())))
                 }),

@@ -61,6 +61,7 @@ impl Answers {
         executor: &dyn Executor,
         study: Arc<Mutex<Study>>,
     ) -> Result<Self> {
+        study.lock().settle()?;
         let mut answers = Self::known(places, study);
         answers.ended = jobs.asked.iter().map(|_| None).collect();
         answers.asked = jobs.asked.clone();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use burn::tensor::Device;
 
 use super::{Crew, Files};
-use crate::child::{self, Control, Score, Trained, Weights};
+use crate::child::{self, Control, Examination, Trained, Weights};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::evaluation::{Epoch, Evaluation};
@@ -82,12 +82,12 @@ pub trait Executor: Send + Sync {
     ///
     /// # Errors
     /// Where the weights do not fit the network.
-    fn test(&self, network: &Network, weights: &Weights, data: &Dataset) -> Result<Score>;
+    fn test(&self, network: &Network, weights: &Weights, data: &Dataset) -> Result<Examination>;
 }
 
-/// Called when a child starts, with the number of its epochs. What it returns is called after each
-/// epoch, and dropped when the child has ended.
-pub type Follow = Arc<dyn Fn(usize) -> Box<dyn Fn(&Epoch)> + Send + Sync>;
+/// Called when a child starts, with what is asked of it and with who trains it, if that is another process. What it
+/// returns is called after each epoch, and dropped when the child has ended.
+pub type Follow = Arc<dyn Fn(&Evaluation, Option<&str>) -> Box<dyn Fn(&Epoch)> + Send + Sync>;
 
 /// Trains in this process.
 #[derive(Clone)]
@@ -135,7 +135,7 @@ impl InProcess {
         asked: &Evaluation,
         jobs: &Jobs,
     ) -> Result<(Trained, Option<String>)> {
-        let on_epoch = (self.follow)(asked.training.epochs);
+        let on_epoch = (self.follow)(asked, None);
         let control = Control {
             deadline: jobs.timeout,
             cancelled: &self.interrupted,
@@ -205,7 +205,7 @@ impl Executor for InProcess {
         Ok(receiver)
     }
 
-    fn test(&self, network: &Network, weights: &Weights, data: &Dataset) -> Result<Score> {
-        child::score(network, weights, data.test(), &self.device)
+    fn test(&self, network: &Network, weights: &Weights, data: &Dataset) -> Result<Examination> {
+        child::examine(network, weights, data.test(), &self.device)
     }
 }

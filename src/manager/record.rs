@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::candidate::{Evaluated, Reaction};
 use super::{NetworkManager, Training, child_seed};
-use crate::child::{Score, Weights};
+use crate::child::{Examination, Score, Weights};
 use crate::error::{Error, Result};
 use crate::evaluation::{Evaluation, Failure, FailureKind};
 use crate::network::Network;
-use crate::study::Trial;
+use crate::study::{Tested, Trial};
 
 /// The file of the best child's weights in a run's folder.
 pub const BEST_WEIGHTS_FILE: &str = "best.safetensors";
@@ -161,14 +161,22 @@ impl NetworkManager {
         }
     }
 
-    /// Scores `network` on the *test* split, with its [`weights`](Self::weights).
+    /// Scores `network` on the *test* split, with its [`weights`](Self::weights), and records it in the study.
     ///
     /// # Errors
-    /// As [`weights`](Self::weights).
+    /// As [`weights`](Self::weights); where it cannot be recorded.
     pub fn test(&self, network: &Network) -> Result<Score> {
         let weights = self.weights(network, "test")?;
         let Training { executor, data, .. } = self.training()?;
-        executor.test(network, &weights, data)
+        let Examination { score, confusion } = executor.test(network, &weights, data)?;
+        self.study.lock().tested(&Tested {
+            network: network.digest(),
+            accuracy: score.accuracy,
+            loss: score.loss,
+            classes: data.classes().to_vec(),
+            confusion,
+        })?;
+        Ok(score)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver};
 use burn::tensor::Device;
 
 use super::*;
-use crate::child::{Score, Sharing};
+use crate::child::{Examination, Sharing};
 use crate::data::{DataOptions, DataPaths, load};
 use crate::evaluation::{Epoch, Outcome};
 use crate::network::{BatchNormOptions, Conv2dOptions, DenseOptions, Node, PoolOptions};
@@ -97,7 +97,7 @@ impl Executor for Backwards {
         Ok(receiver)
     }
 
-    fn test(&self, _: &Network, _: &Weights, _: &Dataset) -> Result<Score> {
+    fn test(&self, _: &Network, _: &Weights, _: &Dataset) -> Result<Examination> {
         unreachable!("nothing is tested")
     }
 }
@@ -169,7 +169,7 @@ fn in_process(crew: Crew, on_epoch: fn(usize, &Epoch)) -> InProcess {
         device: Device::flex(),
         crew: Arc::new(crew),
         interrupted: Arc::new(AtomicBool::new(false)),
-        follow: Arc::new(move |_| {
+        follow: Arc::new(move |_, _| {
             let child = started.fetch_add(1, Ordering::Relaxed);
             Box::new(move |epoch| on_epoch(child, epoch))
         }),
@@ -288,7 +288,7 @@ fn with_checkpoints(training: TrainingConfig) -> (NetworkManager, Arc<Mutex<Vec<
     let trained = Arc::new(Mutex::new(Vec::new()));
     let seen = trained.clone();
     let executor = InProcess {
-        follow: Arc::new(move |_| {
+        follow: Arc::new(move |_, _| {
             let seen = seen.clone();
             Box::new(move |epoch: &Epoch| seen.lock().push(epoch.epoch))
         }),

@@ -25,12 +25,21 @@ pub fn learning(trial: &Trial, signs: Signs) -> Plot {
     }
 }
 
+/// The score of each trial, and the highest so far.
+pub fn scores(points: Vec<(f64, f64)>, signs: Signs) -> Plot {
+    each_and_best("score", points, signs)
+}
+
 /// The reward of each trial that has one, and the highest so far.
 pub fn rewards<'a>(trials: impl IntoIterator<Item = &'a Trial>, signs: Signs) -> Plot {
     let rewarded = trials.into_iter().filter(|trial| trial.score.is_some());
     let points: Vec<(f64, f64)> = rewarded
         .map(|trial| (trial.number as f64, trial.reward))
         .collect();
+    each_and_best("reward", points, signs)
+}
+
+fn each_and_best(title: &str, points: Vec<(f64, f64)>, signs: Signs) -> Plot {
     let mut highest = f64::NEG_INFINITY;
     let best = points.iter().map(|&(number, reward)| {
         highest = highest.max(reward);
@@ -47,7 +56,7 @@ pub fn rewards<'a>(trials: impl IntoIterator<Item = &'a Trial>, signs: Signs) ->
         joined: false,
     };
     Plot {
-        title: "reward".into(),
+        title: title.into(),
         across: "trial".into(),
         curves: vec![each, best],
         signs,

@@ -58,11 +58,10 @@ impl Recorder for History {
         };
         written
             .and_then(|()| self.writer.write_record(row))
-            .and_then(|()| self.writer.flush().map_err(csv::Error::from))
             .map_err(|e| Error::io("write", &self.path)(e.into()))
     }
 
-    fn scalars(&mut self, _step: u64, _scalars: &[(String, f64)]) -> Result<()> {
-        Ok(())
+    fn flush(&mut self) -> Result<()> {
+        self.writer.flush().map_err(Error::io("write", &self.path))
     }
 }

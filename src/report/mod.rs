@@ -3,7 +3,18 @@
 //! decides anything.
 
 pub mod curves;
+pub mod dashboard;
+pub mod document;
+pub mod figures;
 pub mod history;
+pub mod mlflow;
+pub mod page;
 pub mod plot;
 pub mod progress;
+pub mod raster;
+pub mod summary;
+pub mod table;
 pub mod tensorboard;
+pub mod trials;
+pub mod view;
+pub mod words;

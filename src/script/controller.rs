@@ -8,15 +8,15 @@ use parking_lot::Mutex;
 use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
-use super::keeping::Keeping;
+use super::keeping::{Keeping, Kept, Step};
 use super::manager::number;
 use super::options::Options;
 use super::space::{Space, count};
 use super::{Host, Scripted, limits, raise};
 use crate::controller::{Controller, ControllerConfig, Update, discount_rewards};
 use crate::error::Error;
-
 use crate::space::Actions;
+use crate::study::pictured;
 
 /// A script's handle of a controller: copies share it.
 #[derive(Clone)]
@@ -27,6 +27,12 @@ struct Shared {
     keeping: Keeping,
     /// Whether a collapse was reported.
     warned: AtomicBool,
+}
+
+impl Kept for Shared {
+    fn save(&self, path: &Path) -> crate::Result<()> {
+        self.controller.lock().save(path)
+    }
 }
 
 impl Policy {
@@ -114,8 +120,8 @@ pub(super) fn written(host: &Host, path: &Path) -> Scripted<()> {
 
 /// # Controller
 ///
-/// A recurrent policy that draws architectures and learns from their rewards. Its state is kept in the run's folder after
-/// each update.
+/// A recurrent policy that draws architectures and learns from their rewards. Its state is kept in the run's folder while it
+/// learns, twice a second at most, and at the end.
 ///
 /// ```rhai
 /// let space = StateSpace();
@@ -223,6 +229,7 @@ mod controllers {
         affordable(&space, layers, &config).map_err(raise)?;
         let (seed, keeping) = host.next_controller();
         let controller = Controller::new(space.get(), layers, config, &host.device(), seed);
+        keeping.decides(&host, &space.get(), layers);
         Ok(Policy(Arc::new(Shared {
             controller: Mutex::new(controller.map_err(raise)?),
             keeping,
@@ -308,15 +315,17 @@ mod controllers {
                 update.step
             ));
         }
-        let kept = controller
-            .0
-            .keeping
-            .keep(&host, update.step, |path| inner.save(path));
+        let wanted = pictured(update.step) && host.study().lock().store().is_some();
+        let pictured = wanted.then(|| inner.probabilities(None));
+        let step = Step {
+            number: update.step,
+            scalars: scalars(&update),
+            policy: pictured.transpose().map_err(raise)?,
+        };
+        drop(inner);
+        let shared = controller.0.clone();
+        let kept = controller.0.keeping.keep(&host, vec![step], shared);
         kept.map_err(raise)?;
-        let mut study = host.study().lock();
-        study
-            .scalars(update.step, &scalars(&update))
-            .map_err(raise)?;
         Ok(update.loss.into())
     }
 

@@ -10,15 +10,15 @@ use rhai::NativeCallContext;
 
 use super::Scripted;
 use super::export::Exports;
-use super::keeping::Keeping;
+use super::keeping::{Keeping, Waiting};
 use super::limits::Limits;
 use super::meter::Meter;
 use super::params::Params;
 use super::places;
 use crate::data::DataPaths;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::manager::{Executor, Files};
-use crate::report::progress::Progress;
+use crate::report::progress::{Progress, Watcher};
 use crate::seed::{Seed, StreamRng};
 use crate::study::Study;
 
@@ -73,6 +73,7 @@ struct State {
     variation_rng: Mutex<StreamRng>,
     seed: Seed,
     controllers: Mutex<u64>,
+    waiting: Waiting,
     exports: Mutex<Exports>,
     recipes: Vec<PathBuf>,
     meter: Meter,
@@ -88,11 +89,13 @@ impl Host {
     /// Starts a session whose use `meter` counts.
     fn metered(session: Session, meter: Meter) -> Self {
         let seed = session.study.seed();
+        let watcher = Watcher(session.progress.clone());
+        let study = session.study.followed(Box::new(watcher));
         Self(Arc::new(State {
             place: RwLock::new((session.device, session.executor)),
             files: session.files,
             paths: session.paths,
-            study: Arc::new(Mutex::new(session.study)),
+            study: Arc::new(Mutex::new(study)),
             params: RwLock::new(session.params),
             progress: session.progress,
             interrupted: session.interrupted,
@@ -101,6 +104,7 @@ impl Host {
             variation_rng: Mutex::new(seed.stream("variation")),
             seed,
             controllers: Mutex::new(0),
+            waiting: Waiting::default(),
             exports: Mutex::default(),
             recipes: session.sandbox.recipes,
             meter,
@@ -176,7 +180,8 @@ impl Host {
         *self.0.params.write() = params;
     }
 
-    pub(super) fn progress(&self) -> &Arc<Progress> {
+    /// What the run is told by.
+    pub fn progress(&self) -> &Arc<Progress> {
         &self.0.progress
     }
 
@@ -263,6 +268,19 @@ impl Host {
         *made += 1;
         let keeping = Keeping::new(number, &self.0.study.lock());
         (self.0.seed.derive(&format!("controller/{number}")), keeping)
+    }
+
+    /// The states of controllers that are not kept yet.
+    pub(super) fn waiting(&self) -> &Waiting {
+        &self.0.waiting
+    }
+
+    /// Keeps what waits to be kept, at the end of a session.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) or [`Error::Store`](crate::Error::Store) where it cannot be.
+    pub fn keep(&self) -> Result<()> {
+        self.0.waiting.keep(&self.0.study)
     }
 
     pub(super) fn exports(&self) -> &Mutex<Exports> {

@@ -122,6 +122,13 @@ pub struct Declared {
     kind: Option<Kind>,
 }
 
+impl Declared {
+    /// The default, where it can be told without a run.
+    pub fn known_default(&self) -> Option<&str> {
+        self.kind.map(|_| self.default.as_str())
+    }
+}
+
 /// The parameters that `ast` asks for, in the order of the text, without running it. Calls whose
 /// name is not a plain string are not seen.
 pub fn declared(ast: &AST) -> Vec<Declared> {

@@ -7,7 +7,7 @@ use rhai::plugin::*;
 use rhai::{Array, Dynamic, Engine, Map, NativeCallContext};
 
 use super::controller::{affordable, config, save_path, scalars, written};
-use super::keeping::Keeping;
+use super::keeping::{Keeping, Kept, Step};
 use super::manager::number;
 use super::options::Options;
 use super::space::{Space, count};
@@ -22,6 +22,12 @@ pub(super) struct Pool(Arc<Shared>);
 struct Shared {
     pool: Mutex<ControllerPool>,
     keeping: Keeping,
+}
+
+impl Kept for Shared {
+    fn save(&self, path: &std::path::Path) -> crate::Result<()> {
+        self.pool.lock().save(path)
+    }
 }
 
 pub(super) fn register(engine: &mut Engine) {
@@ -149,22 +155,23 @@ mod pools {
         if updates.is_empty() {
             return Ok(Dynamic::UNIT);
         }
-        let steps = updates.iter().map(|update| update.update.step).max();
-        let kept = pool
-            .0
-            .keeping
-            .keep(&host, steps.unwrap_or(0), |path| inner.save(path));
-        kept.map_err(raise)?;
-        let mut study = host.study().lock();
-        for update in &updates {
+        let before = inner.step().saturating_sub(updates.len() as u64);
+        let steps = updates.iter().zip(before + 1..).map(|(update, number)| {
             let own = [
                 ("controller/replica", update.replica as f64),
                 ("controller/staleness", update.staleness as f64),
             ];
-            let mut all = scalars(&update.update);
-            all.extend(own.map(|(tag, value)| (tag.to_string(), value)));
-            study.scalars(update.update.step, &all).map_err(raise)?;
-        }
+            let own = own.map(|(tag, value)| (tag.to_string(), value));
+            Step {
+                number,
+                scalars: scalars(&update.update).into_iter().chain(own).collect(),
+                policy: None,
+            }
+        });
+        let steps = steps.collect();
+        drop(inner);
+        let kept = pool.0.keeping.keep(&host, steps, pool.0.clone());
+        kept.map_err(raise)?;
         let total: f64 = updates.iter().map(|u| u.update.loss).sum();
         Ok((total / updates.len() as f64).into())
     }

@@ -40,7 +40,7 @@ impl Trials {
         if self.next == 0 {
             progress.start(self.total);
         } else {
-            progress.advance(self.next, &self.host.study().lock());
+            progress.advance(self.next);
         }
         if let Err(interrupted) = self.host.check_interrupt() {
             progress.finish();

@@ -12,12 +12,13 @@ pub struct RunFolder(PathBuf);
 
 impl RunFolder {
     /// Creates `<base>/<name>-<n>` with the first `n` from 1 that is free, also when several runs
-    /// start at once.
+    /// start at once. What file systems do not take in a name, and what is too long, is left out.
     ///
     /// # Errors
     /// [`Error::Io`] where the folder cannot be created.
     pub fn create(base: &Path, name: &str) -> Result<Self> {
         fs::create_dir_all(base).map_err(Error::io("create folder", base))?;
+        let name = portable(name);
         let mut n = 1;
         loop {
             let path = base.join(format!("{name}-{n}"));
@@ -69,5 +70,36 @@ impl RunFolder {
     /// The path of `name` in the folder.
     pub fn file(&self, name: impl AsRef<Path>) -> PathBuf {
         self.0.join(name)
+    }
+}
+
+/// The longest name of a folder, in characters; most file systems take 255 bytes.
+const LONGEST: usize = 60;
+
+/// `name` as every file system takes it: letters and digits of any script, `-`, `_` and `.` within.
+pub fn portable(name: &str) -> String {
+    let plain = |sign: char| sign.is_alphanumeric() || "-_.".contains(sign);
+    let signs = name
+        .chars()
+        .map(|sign| if plain(sign) { sign } else { '_' });
+    let text: String = signs.take(LONGEST).collect();
+    let text = text.trim_matches(['.', '_']);
+    match text.is_empty() {
+        true => "study".into(),
+        false => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::portable;
+
+    #[test]
+    fn a_folder_has_a_name_that_every_file_system_takes() {
+        assert_eq!(portable("digits-2.b"), "digits-2.b");
+        assert_eq!(portable("../../etc/<script>\0"), "etc__script");
+        assert_eq!(portable("ネット/検索"), "ネット_検索");
+        assert_eq!(portable("..//"), "study");
+        assert_eq!(portable(&"ü".repeat(10_000)).chars().count(), 60);
     }
 }

@@ -1,18 +1,25 @@
 //! Studies: the trials of one search in order, and the outcome of every evaluation that was paid
 //! for. Owns the run's folder. Knows nothing of training, policies or scripts.
 
+mod brief;
 mod budget;
 mod folder;
 mod journal;
+mod learning;
 pub mod pareto;
 mod past;
+mod recorder;
+mod settle;
 pub mod store;
 mod trial;
 
+pub use brief::Brief;
 pub use budget::Budget;
-pub use folder::RunFolder;
+pub use folder::{RunFolder, portable};
 pub use journal::{JOURNAL_FILE, Journal};
+pub use learning::{Choice, Learned, Learning, Tested, pictured};
 pub use past::{Divergence, Past, Question};
+pub use recorder::{Ended, Recorder};
 pub use trial::{Attempt, Decided, Decisions, Trial};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,21 +32,6 @@ use crate::error::Result;
 use crate::evaluation::{Evaluation, Outcome};
 use crate::network::Digest;
 use crate::seed::Seed;
-
-/// Follows a study as it grows. `report/` implements it for each form that a run leaves.
-pub trait Recorder: Send {
-    /// A trial was added.
-    ///
-    /// # Errors
-    /// Where the record cannot be written.
-    fn trial(&mut self, trial: &Trial) -> Result<()>;
-
-    /// A step of a named series of numbers, such as a controller's update.
-    ///
-    /// # Errors
-    /// Where the record cannot be written.
-    fn scalars(&mut self, step: u64, scalars: &[(String, f64)]) -> Result<()>;
-}
 
 /// Where a study is kept, beside its folder.
 pub struct Keeper {
@@ -67,6 +59,10 @@ pub struct Study {
     kept: Option<(RunFolder, Journal)>,
     recorders: Vec<Box<dyn Recorder>>,
     keeper: Option<Keeper>,
+    /// What the store does not have yet.
+    learning: Learning,
+    /// When all was written last.
+    settled: Option<Instant>,
     /// Where outcomes are looked up and kept for a study that is itself in memory only.
     paid: Option<(Arc<dyn StudyStore>, i64)>,
     past: Past,
@@ -99,6 +95,8 @@ impl Study {
             kept: None,
             recorders: Vec::new(),
             keeper: None,
+            learning: Learning::default(),
+            settled: None,
             paid: None,
             past: Past::default(),
             facts: 0,
@@ -151,6 +149,13 @@ impl Study {
             past,
             ..self
         }
+    }
+
+    /// The same study, followed by one more recorder.
+    #[must_use]
+    pub fn followed(mut self, recorder: Box<dyn Recorder>) -> Self {
+        self.recorders.push(recorder);
+        self
     }
 
     /// The same study with a budget.
@@ -363,19 +368,21 @@ impl Study {
         self.add(trial)
     }
 
-    /// Adds the trials that the store has of the study and that the script of this session did not ask for, so that
-    /// the run's folder holds them all.
+    /// Ends a session: adds the trials that the store has of the study and that the script did not ask for, so that
+    /// the run's folder holds them all, and writes what waits to be written.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Io) where a record cannot be written.
-    pub fn complete(&mut self) -> Result<()> {
+    /// As [`record`](Self::record).
+    pub fn complete(&mut self, ended: Ended) -> Result<()> {
         let has = self.keeper.as_ref().map_or(0, |keeper| keeper.has.0);
         while self.trials.len() < has
             && let Some(trial) = self.past.trials().get(self.trials.len()).cloned()
         {
             self.add(trial)?;
         }
-        Ok(())
+        let mut recorders = self.recorders.iter_mut();
+        recorders.try_for_each(|recorder| recorder.finish(ended))?;
+        self.settle()
     }
 
     /// Adds a trial that is in the store, if there is one.
@@ -393,6 +400,7 @@ impl Study {
         }
         let trial = Arc::new(trial);
         self.trials.push(trial.clone());
+        self.settle_soon()?;
         Ok((trial, is_best))
     }
 
@@ -423,26 +431,6 @@ impl Study {
             }),
             None => Ok(()),
         }
-    }
-
-    /// Keeps the state of the `controller`-th controller after so many updates, if there is a store.
-    ///
-    /// # Errors
-    /// As [`record`](Self::record).
-    pub fn keep_snapshot(&self, controller: u64, step: u64, bytes: &[u8]) -> Result<()> {
-        match self.keeper.as_ref().filter(|_| !self.replaying()) {
-            Some(keeper) => keeper.tenure.keep_snapshot(controller, step, bytes),
-            None => Ok(()),
-        }
-    }
-
-    /// Passes a step of scalars on to the recorders.
-    ///
-    /// # Errors
-    /// [`Error::Io`](crate::Error::Io) where a record cannot be written.
-    pub fn scalars(&mut self, step: u64, scalars: &[(String, f64)]) -> Result<()> {
-        let mut recorders = self.recorders.iter_mut();
-        recorders.try_for_each(|recorder| recorder.scalars(step, scalars))
     }
 
     /// The path of `name` in the run's folder, if there is one.

@@ -57,6 +57,23 @@ pub fn fronts(points: &[Vec<f64>]) -> Result<Vec<Vec<usize>>> {
     Ok(fronts)
 }
 
+/// The indices of `points`, a cost and a value each, that no other has both for less and better; by rising cost. Of
+/// equals the first. Takes n log n steps, where [`fronts`] takes n².
+pub fn front_of_two(points: &[(f64, f64)]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    order.sort_by(|&a, &b| {
+        let (a, b) = (points[a], points[b]);
+        a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1))
+    });
+    let mut best = f64::NEG_INFINITY;
+    order.retain(|&index| {
+        let better = points[index].1 > best;
+        best = best.max(points[index].1);
+        better
+    });
+    order
+}
+
 /// How far apart the neighbours of each point of a front are, summed over the objectives, each in units
 /// of its range; infinite at the ends (§III-B of the same).
 pub fn crowding(front: &[&[f64]]) -> Vec<f64> {
@@ -153,6 +170,27 @@ mod tests {
         let expected = vec![vec![0, 1, 2, 5], vec![4], vec![3]];
         assert_eq!(fronts(&points).unwrap(), expected);
         assert_eq!(fronts(&[]).unwrap(), Vec::<Vec<usize>>::new());
+    }
+
+    #[test]
+    fn the_front_of_two_is_the_first_front() {
+        let costs = [
+            (3.0, 0.9),
+            (1.0, 0.5),
+            (2.0, 0.5),
+            (1.0, 0.4),
+            (3.0, 0.9),
+            (5.0, 0.95),
+        ];
+        assert_eq!(front_of_two(&costs), [1, 0, 5]);
+        let both: Vec<Vec<f64>> = costs
+            .iter()
+            .map(|(cost, value)| vec![-cost, *value])
+            .collect();
+        let mut first = fronts(&both).unwrap().remove(0);
+        first.retain(|index| *index != 4);
+        assert_eq!(first, [0, 1, 5], "all but the second of equals");
+        assert_eq!(front_of_two(&[]), [0; 0]);
     }
 
     #[test]

@@ -111,6 +111,8 @@ fn stored(folder: &std::path::Path, name: &str, fork: Option<&str>) -> Study {
         folder: None,
         parent: None,
         kernel_version: 1,
+        source: String::new(),
+        environment: None,
     };
     let (tenure, divergence, has) = match (found, fork) {
         (Some(kept), None) => {

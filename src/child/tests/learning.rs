@@ -6,7 +6,7 @@ use super::*;
 use crate::Error;
 use crate::child::schedule::learning_rate;
 use crate::child::update::Optimizer;
-use crate::child::{Child, Control, Trained, Weights, score, train};
+use crate::child::{Child, Control, Trained, Weights, examine, score, train};
 use crate::data::{SyntheticOptions, synthetic};
 use crate::evaluation::{Epoch, Failure, FailureKind, OptimizerKind, ScheduleKind};
 
@@ -106,6 +106,24 @@ fn digits_are_learned_and_repeat_to_the_last_bit() {
         (Some(again.accuracy), Some(again.loss)),
         (outcome.accuracy, outcome.loss)
     );
+}
+
+#[test]
+fn counting_confusions_changes_no_bit_of_a_score() {
+    let data = digits(300, 100);
+    let trained = run(settings(), &data);
+    let weights = trained.weights.unwrap();
+    let network = classifier();
+    let plain = score(&network, &weights, data.test(), &device()).unwrap();
+    let counted = examine(&network, &weights, data.test(), &device()).unwrap();
+    let bits = |score: crate::child::Score| (score.accuracy.to_bits(), score.loss.to_bits());
+    assert_eq!(bits(counted.score), bits(plain));
+    let all: u64 = counted.confusion.iter().flatten().sum();
+    assert_eq!(all as usize, data.test().len());
+    let right: u64 = (0..counted.confusion.len())
+        .map(|class| counted.confusion[class][class])
+        .sum();
+    assert_eq!(right as f64 / all as f64, plain.accuracy);
 }
 
 #[test]

@@ -2,12 +2,12 @@
 //! keeps it.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Argument, Command, Failure, Next, needed, nothing};
 use crate::error::{Error, Result};
 use crate::repl::Repl;
 use crate::repl::show::{Table, cut, policy, rewards, trials_table};
+use crate::report::words::since;
 use crate::script;
 use crate::study::Trial;
 use crate::study::store::{Kept, StudyStore};
@@ -59,23 +59,11 @@ fn list(studies: &[Kept]) -> Table<6> {
             cut(&about.script, 40),
             kept.trials.to_string(),
             best,
-            ago(kept.updated),
+            since(kept.updated),
             parent.unwrap_or_default(),
         ]);
     }
     table
-}
-
-/// How long ago a time is, in seconds since 1970.
-fn ago(time: f64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = (now.map_or(0.0, |now| now.as_secs_f64()) - time).max(0.0);
-    match seconds {
-        s if s < 100.0 => format!("{s:.0} s ago"),
-        s if s < 6e3 => format!("{:.0} min ago", s / 60.0),
-        s if s < 1.8e5 => format!("{:.0} h ago", s / 3600.0),
-        s => format!("{:.0} days ago", s / 86400.0),
-    }
 }
 
 fn attach(repl: &Repl, store: &dyn StudyStore, name: &str) -> Result<(), Failure> {
@@ -89,7 +77,7 @@ fn attach(repl: &Repl, store: &dyn StudyStore, name: &str) -> Result<(), Failure
     let (script, seed, count) = (&about.script, about.seed.0, trials.len());
     repl.print(&format!(
         "study '{name}': {script}, seed {seed}, {count} trials, the last {}",
-        ago(kept.updated)
+        since(kept.updated)
     ));
     for (name, value) in &about.params {
         repl.print(&format!("  {name} = {value}"));

@@ -3,11 +3,10 @@
 
 mod policy;
 mod pretty;
-mod table;
 mod trials;
 
+pub(super) use crate::report::table::{Table, cut};
 pub(super) use policy::policy;
-pub(super) use table::{Table, cut};
 pub(super) use trials::table as trials_table;
 
 use rhai::Dynamic;

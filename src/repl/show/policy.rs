@@ -1,9 +1,9 @@
 //! A policy as a table: each decision with the probability of each value. Knows controllers, not where they are kept.
 
-use super::table::{Table, cut};
 use crate::controller::Controller;
 use crate::error::Result;
 use crate::report::plot::{Signs, sparkline};
+use crate::report::table::{Table, cut};
 
 /// How many values of a decision are listed, the most probable first.
 const VALUES: usize = 6;

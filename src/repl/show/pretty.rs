@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use rhai::{Array, Dynamic, ImmutableString, Map};
 
-use super::table::cut;
+use crate::report::table::cut;
 
 /// The width that a line is to have at most.
 const WIDTH: usize = 88;

@@ -1,7 +1,8 @@
 //! Trials as people read them: one with its history, several as a table.
 
-use super::table::{Table, cut, grouped};
 use crate::report::plot::{Signs, sparkline};
+use crate::report::table::{Table, cut};
+use crate::report::words::grouped;
 use crate::study::Trial;
 
 /// How many of a list are shown: the first, and the last.

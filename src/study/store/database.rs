@@ -1,11 +1,14 @@
 //! The way to a database: connections, and calls that wait out what passes. Knows nothing of tables.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
 use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
 use super::address::Address;
@@ -13,8 +16,20 @@ use super::dialect::Dialect;
 use super::retry::{self, Next, Refusal};
 use crate::error::{Error, Result};
 
+/// How long SQLite takes for a small call, and a little more.
+const MOMENT: Duration = Duration::from_micros(300);
+
 /// How long to wait for a free connection, or for a new one.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// The connections of a database.
+enum Way {
+    /// One after another on a single connection, opened at the first call: SQLite has one writer. A pool would look
+    /// after its connection by a task of its own between calls, which takes as long as a small call.
+    One(Mutex<Option<AnyConnection>>),
+    /// Several at the same time.
+    Pool(AnyPool),
+}
 
 /// A database, used from plain threads.
 pub(super) struct Database {
@@ -22,7 +37,7 @@ pub(super) struct Database {
     pub(super) address: Address,
     pub(super) runtime: Runtime,
     pub(super) connector: Connector,
-    pool: AnyPool,
+    way: Way,
     /// Whether the last try of a call found nobody.
     lost: AtomicBool,
 }
@@ -50,36 +65,16 @@ impl Database {
             .enable_all()
             .build()
             .map_err(|error| refused(format!("cannot start its thread: {error}")))?;
-        // SQLite has one writer, and PostgreSQL by default room for a hundred connections of all workers.
-        let connections = match dialect {
-            Dialect::Sqlite => 1,
-            Dialect::Postgres => 2,
-        };
-        let pool = AnyPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(CONNECT)
-            // Whoever waits longer is told by `persist`, once.
-            .acquire_slow_threshold(2 * CONNECT)
-            .idle_timeout(Duration::from_secs(60))
-            // A call that finds its connection lost is tried again.
-            .test_before_acquire(false)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    connection.execute(dialect.settings()).await?;
-                    Ok(())
-                })
-            });
-        let pool = {
-            // The pool starts tasks of its own.
-            let _guard = runtime.enter();
-            pool.connect_lazy_with(options.clone())
+        let way = match dialect {
+            Dialect::Sqlite => Way::One(Mutex::const_new(None)),
+            Dialect::Postgres => Way::Pool(pool(&runtime, dialect, options.clone())),
         };
         Ok(Self {
             dialect,
             address,
             runtime,
             connector: Connector { dialect, options },
-            pool,
+            way,
             lost: AtomicBool::new(false),
         })
     }
@@ -111,7 +106,7 @@ impl Database {
         &self,
         attempt: impl AsyncFn(Duration) -> Result<T, Refusal>,
     ) -> Result<T> {
-        self.runtime.block_on(async {
+        let work = async {
             let mut tries = 0;
             loop {
                 match attempt(retry::limit(tries)).await {
@@ -133,7 +128,11 @@ impl Database {
                 sleep(retry::pause(tries)).await;
                 tries += 1;
             }
-        })
+        };
+        match self.way {
+            Way::One(_) => self.runtime.block_on(watched(work)),
+            Way::Pool(_) => self.runtime.block_on(work),
+        }
     }
 
     /// Carries out `work` in one transaction, so that a crash of the server leaves all of it, or nothing where
@@ -160,30 +159,93 @@ impl Database {
         work: &impl AsyncFn(&mut AnyConnection) -> Result<T, Refusal>,
         limit: Duration,
     ) -> Result<T, Refusal> {
-        let mut connection = self.pool.acquire().await?;
-        let done = match self.dialect {
-            // It waits for its lock as long as its settings say.
-            Dialect::Sqlite => work(&mut connection).await,
-            Dialect::Postgres => match timeout(limit, work(&mut connection)).await {
-                Ok(done) => done,
-                Err(_) => Err(silent(limit).into()),
-            },
-        };
-        if let Err(Refusal::Sql(error)) = &done
-            && retry::next(self.dialect, error) == Next::Reconnect
-        {
-            drop(connection.detach());
+        match &self.way {
+            Way::One(kept) => {
+                let mut kept = kept.lock().await;
+                let mut connection = match kept.take() {
+                    Some(connection) => connection,
+                    None => self.connector.connect().await?,
+                };
+                // It waits for the database's lock as long as its settings say.
+                let done = work(&mut connection).await;
+                if !self.is_lost(&done) {
+                    *kept = Some(connection);
+                }
+                done
+            }
+            Way::Pool(pool) => {
+                let mut connection = pool.acquire().await?;
+                let done = match timeout(limit, work(&mut connection)).await {
+                    Ok(done) => done,
+                    Err(_) => Err(silent(limit).into()),
+                };
+                if self.is_lost(&done) {
+                    drop(connection.detach());
+                }
+                done
+            }
         }
-        done
     }
+
+    /// Whether `done` says that its connection is of no more use.
+    fn is_lost<T>(&self, done: &Result<T, Refusal>) -> bool {
+        matches!(done, Err(Refusal::Sql(error)) if retry::next(self.dialect, error) == Next::Reconnect)
+    }
+}
+
+/// `work`, looked at again and again for its first moments: SQLite is often done before a thread that sleeps is awake.
+async fn watched<T>(work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let began = Instant::now();
+    poll_fn(|context| {
+        loop {
+            let polled = work.as_mut().poll(context);
+            if polled.is_ready() || began.elapsed() > MOMENT {
+                return polled;
+            }
+            std::thread::yield_now();
+        }
+    })
+    .await
+}
+
+/// Connections that are opened when they are needed.
+fn pool(runtime: &Runtime, dialect: Dialect, options: AnyConnectOptions) -> AnyPool {
+    let pool = AnyPoolOptions::new()
+        // PostgreSQL has by default room for a hundred connections of all workers.
+        .max_connections(2)
+        .acquire_timeout(CONNECT)
+        // Whoever waits longer is told by `persist`, once.
+        .acquire_slow_threshold(2 * CONNECT)
+        .idle_timeout(Duration::from_secs(60))
+        // A call that finds its connection lost is tried again.
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                connection.execute(dialect.settings()).await?;
+                Ok(())
+            })
+        });
+    // The pool starts tasks of its own.
+    let _guard = runtime.enter();
+    pool.connect_lazy_with(options)
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
         // Its file is let go of before anything else opens it.
         self.runtime.block_on(async {
-            let closed = timeout(Duration::from_secs(2), self.pool.close());
-            closed.await.ok();
+            let close = async {
+                match &self.way {
+                    Way::One(kept) => {
+                        if let Some(connection) = kept.lock().await.take() {
+                            connection.close().await.ok();
+                        }
+                    }
+                    Way::Pool(pool) => pool.close().await,
+                }
+            };
+            timeout(Duration::from_secs(2), close).await.ok();
         });
     }
 }

@@ -18,6 +18,7 @@ impl Dialect {
     ///   writer at a time, so there is nothing to pass over,
     /// - `{lock}`: let nobody change the chosen rows meanwhile,
     /// - `{ids}`: the keys in the JSON list `$1`,
+    /// - `{elements}`: the elements of the JSON list `$2`, each a `value`,
     /// - `{key}`: the type of a key that counts up, `{bytes}`: the type of bytes.
     pub(super) fn text(self, text: &str) -> String {
         let marks = match self {
@@ -26,6 +27,7 @@ impl Dialect {
                 ("{skip_locked}", ""),
                 ("{lock}", ""),
                 ("{ids}", "(select value from json_each($1))"),
+                ("{elements}", "json_each($2)"),
                 ("{key}", "integer primary key autoincrement"),
                 ("{bytes}", "blob"),
             ],
@@ -40,11 +42,13 @@ impl Dialect {
                     "{ids}",
                     "(select value::bigint from json_array_elements_text($1::json))",
                 ),
+                ("{elements}", "json_array_elements($2::json)"),
                 ("{key}", "bigint generated always as identity primary key"),
                 ("{bytes}", "bytea"),
             ],
         };
-        marks.iter().fold(text.to_string(), |text, (mark, sql)| {
+        let found = marks.iter().filter(|(mark, _)| text.contains(mark));
+        found.fold(text.to_string(), |text, (mark, sql)| {
             text.replace(mark, sql)
         })
     }
@@ -77,7 +81,9 @@ impl Dialect {
     pub(super) fn settings(self) -> &'static str {
         match self {
             Self::Sqlite => {
-                "pragma busy_timeout = 10000; pragma synchronous = normal; pragma foreign_keys = on"
+                // A checkpoint waits for the disk, so there is one in 16 MB, not in 4.
+                "pragma busy_timeout = 10000; pragma synchronous = normal; pragma foreign_keys = on; \
+                 pragma wal_autocheckpoint = 4096"
             }
             Self::Postgres => {
                 "set synchronous_commit = off; set idle_in_transaction_session_timeout = '30s'; set tcp_keepalives_idle = 20; \

@@ -6,17 +6,19 @@ mod address;
 mod database;
 mod dialect;
 mod open;
+mod reading;
 mod retry;
 mod sql;
 
 pub use address::Address;
 pub use open::open;
+pub use reading::{Looks, Work};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Trial;
+use super::{Learning, Tested, Trial};
 use crate::error::Result;
 use crate::evaluation::{Digest, Outcome};
 use crate::seed::Seed;
@@ -38,6 +40,27 @@ pub struct About {
     pub parent: Option<(String, usize)>,
     /// See [`KERNEL_VERSION`](crate::evaluation::KERNEL_VERSION).
     pub kernel_version: u32,
+    /// The text of the script when it was started; empty in the records of earlier versions.
+    #[serde(default)]
+    pub source: String,
+    /// Where it was started; `None` in the records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
+}
+
+/// The program and the machine that a study was started with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Environment {
+    /// The version of nas-script.
+    pub version: String,
+    /// The operating system and the kind of machine, such as "linux x86_64".
+    pub system: String,
+    /// The processor's name, where the system tells it.
+    pub processor: String,
+    /// The number of cores that the process may use.
+    pub cores: usize,
+    /// What networks were trained on, such as "cpu (flex)".
+    pub device: String,
 }
 
 /// A study that is kept.
@@ -76,12 +99,18 @@ pub trait Tenure: Send + Sync {
     /// As [`append`](Self::append).
     fn note(&self, fact: &Fact) -> Result<()>;
 
-    /// Keeps the state of the `controller`-th controller of the study after so many updates, in place of an
-    /// earlier one.
+    /// Keeps what controllers learnt. Decisions and updates that are there already stay; a state takes the place of
+    /// an earlier one.
     ///
     /// # Errors
     /// As [`append`](Self::append).
-    fn keep_snapshot(&self, controller: u64, step: u64, bytes: &[u8]) -> Result<()>;
+    fn keep_learning(&self, learning: &Learning) -> Result<()>;
+
+    /// Keeps the score of a network on the test images, in place of an earlier one.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    fn keep_test(&self, tested: &Tested) -> Result<()>;
 }
 
 /// An answer of the host that no seed determines, in the order in which they were given.
@@ -122,7 +151,7 @@ pub struct Paid<'a> {
 }
 
 /// Keeps studies and outcomes, and hands out jobs.
-pub trait StudyStore: JobQueue {
+pub trait StudyStore: JobQueue + Looks {
     /// Starts a study and takes it.
     ///
     /// # Errors

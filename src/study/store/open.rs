@@ -22,9 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The changes of the schema, in order. What is released is never edited: a database remembers what it was
 /// made with.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("studies", include_str!("migrations/0001_studies.sql")),
     ("jobs", include_str!("migrations/0002_jobs.sql")),
+    ("looks", include_str!("migrations/0003_looks.sql")),
 ];
 
 /// Opens the store at `address`, makes it where there is none, and brings an older one up to date.

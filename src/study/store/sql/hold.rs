@@ -17,6 +17,9 @@ use crate::study::store::retry::Refusal;
 /// The first of the two keys of our advisory locks, so that they meet no other program's.
 const CLASS: i32 = 0x006e_6173;
 
+/// How long to wait before the next try.
+const MOMENT: Duration = Duration::from_millis(50);
+
 /// How often the connection that holds a lock is looked after.
 const CARE: Duration = Duration::from_secs(5);
 
@@ -34,11 +37,15 @@ impl Hold {
         if let Some(path) = database.address.path() {
             let path = locks(path).join(format!("study-{study}"));
             let file = File::create(&path).map_err(Error::io("create", &path))?;
-            return match file.try_lock() {
-                Ok(()) => Ok(Some(Self::File { _locked: file })),
-                Err(TryLockError::WouldBlock) => Ok(None),
-                Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
-            };
+            // Whoever looks whether it is held has it for a moment.
+            for _ in 0..10 {
+                match file.try_lock() {
+                    Ok(()) => return Ok(Some(Self::File { _locked: file })),
+                    Err(TryLockError::WouldBlock) => std::thread::sleep(MOMENT),
+                    Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
+                }
+            }
+            return Ok(None);
         }
         let locked = database.persist(async |_| {
             let mut connection = database.connector.connect().await?;
@@ -47,7 +54,7 @@ impl Hold {
                 if lock(&mut connection, study).await? {
                     return Ok(Some(connection));
                 }
-                sleep(Duration::from_millis(50)).await;
+                sleep(MOMENT).await;
             }
             connection.close().await?;
             Ok::<_, Refusal>(None)
@@ -56,6 +63,32 @@ impl Hold {
         Ok(locked.map(|connection| Self::Session {
             _kept: kept(connection),
         }))
+    }
+}
+
+impl Hold {
+    /// Whether a living process has the lock of `study`. It is not kept from anyone.
+    pub(super) fn is_held(database: &Arc<Database>, study: i64) -> Result<bool> {
+        if let Some(path) = database.address.path() {
+            let path = locks(path).join(format!("study-{study}"));
+            let Ok(file) = File::open(&path) else {
+                return Ok(false);
+            };
+            return match file.try_lock_shared() {
+                Ok(()) => Ok(false),
+                Err(TryLockError::WouldBlock) => Ok(true),
+                Err(TryLockError::Error(error)) => Err(Error::io("lock", &path)(error)),
+            };
+        }
+        let held = "select count(*) from pg_locks where locktype = 'advisory' and granted \
+                    and classid::bigint = $1 and objid::bigint = $2 \
+                    and database = (select oid from pg_database where datname = current_database())";
+        let (held,) = database.call(async |connection| {
+            let held = database.dialect.rows::<(i64,)>(held);
+            let held = held.bind(i64::from(CLASS)).bind(i64::from(key(study)));
+            Ok(held.fetch_one(connection).await?)
+        })?;
+        Ok(held > 0)
     }
 }
 
@@ -110,11 +143,14 @@ async fn keep(
     connection.close().await.ok();
 }
 
+/// The second of the two keys, which have 32 bits.
+fn key(study: i64) -> i32 {
+    i32::try_from(study & i64::from(i32::MAX)).unwrap_or_default()
+}
+
 async fn lock(connection: &mut AnyConnection, study: i64) -> sqlx::Result<bool> {
-    // The keys are two of 32 bits.
-    let key = i32::try_from(study & i64::from(i32::MAX)).unwrap_or_default();
     let locked = sqlx::query("select pg_try_advisory_lock($1, $2)")
         .bind(CLASS)
-        .bind(key);
+        .bind(key(study));
     locked.fetch_one(connection).await?.try_get(0)
 }

@@ -4,6 +4,7 @@ mod bell;
 mod evaluations;
 mod hold;
 mod queue;
+mod reading;
 mod studies;
 mod tenure;
 

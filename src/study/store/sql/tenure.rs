@@ -8,10 +8,11 @@ use sqlx::AnyConnection;
 use super::hold::Hold;
 use super::json;
 use crate::error::{Error, Result};
-use crate::study::Trial;
 use crate::study::store::database::Database;
+use crate::study::store::dialect::Dialect;
 use crate::study::store::retry::Refusal;
 use crate::study::store::{Fact, Tenure};
+use crate::study::{Learned, Learning, Tested, Trial};
 
 /// The right to add to a study, until its term is over.
 pub(super) struct SqlTenure {
@@ -63,8 +64,9 @@ impl Tenure for SqlTenure {
         let add = "insert into trials (study, number, digest, actions, reward, score, failure, cached, \
                    recorded, trial) \
                    select $1, $2, $3, $4, $5, cast($6 as double precision), $7, $8, {now}, $9 \
-                   where $2 = (select coalesce(max(number), 0) + 1 from trials where study = $1)";
-        self.write(async |connection| {
+                   where $2 = (select coalesce(max(number), 0) + 1 from trials where study = $1) \
+                   and exists (select 1 from studies where id = $1 and term = $10)";
+        let add = async |connection: &mut AnyConnection| -> Result<bool, Refusal> {
             let add = self.database.dialect.sql(add);
             let added = add
                 .bind(self.study)
@@ -81,9 +83,21 @@ impl Tenure for SqlTenure {
                 .bind(failure.map(ToString::to_string))
                 .bind(i64::from(trial.cached))
                 .bind(text.as_str())
-                .execute(&mut *connection)
+                .bind(self.term)
+                .execute(connection)
                 .await?;
-            if added.rows_affected() == 1 {
+            Ok(added.rows_affected() == 1)
+        };
+        // One statement is a transaction of its own, and a quarter of the way. A server has to be told to wait for its disk.
+        if self.database.dialect == Dialect::Sqlite
+            && self
+                .database
+                .call(async |connection| add(connection).await)?
+        {
+            return Ok(());
+        }
+        self.write(async |connection| {
+            if add(&mut *connection).await? {
                 return Ok(());
             }
             let there = "select trial from trials where study = $1 and number = $2";
@@ -122,19 +136,62 @@ impl Tenure for SqlTenure {
         })
     }
 
-    fn keep_snapshot(&self, controller: u64, step: u64, bytes: &[u8]) -> Result<()> {
-        let keep = "insert into snapshots (study, controller, step, state) values ($1, $2, $3, $4) \
-                    on conflict (study, controller) do update \
-                    set step = excluded.step, state = excluded.state";
+    fn keep_learning(&self, learning: &Learning) -> Result<()> {
+        let choices = "insert into controllers (study, controller, choices) values ($1, $2, $3) \
+                       on conflict (study, controller) do nothing";
+        // All rows in one statement: each statement is a hop to another thread, or to a server.
+        let updates = "insert into updates (study, controller, step, trials, recorded, scalars, policy) \
+                       select $1, cast(value ->> 0 as bigint), cast(value ->> 1 as bigint), \
+                       cast(value ->> 2 as bigint), {now}, value ->> 3, value ->> 4 from {elements} where true \
+                       on conflict (study, controller, step) do nothing";
+        let state = "insert into snapshots (study, controller, step, state) values ($1, $2, $3, $4) \
+                     on conflict (study, controller) do update \
+                     set step = excluded.step, state = excluded.state";
+        let dialect = self.database.dialect;
         self.write(async |connection| {
-            let keep = self.database.dialect.sql(keep);
-            keep.bind(self.study)
-                .bind(controller.cast_signed())
-                .bind(step.cast_signed())
-                .bind(bytes)
-                .execute(connection)
-                .await?;
+            for (controller, decides) in &learning.controllers {
+                let choices = dialect.sql(choices).bind(self.study);
+                let choices = choices.bind(controller.cast_signed());
+                let choices = choices.bind(json(&self.database, decides)?);
+                choices.execute(&mut *connection).await?;
+            }
+            if !learning.updates.is_empty() {
+                let rows = learning.updates.iter().map(row).collect::<Vec<_>>();
+                let updates = dialect.sql(updates).bind(self.study);
+                let updates = updates.bind(json(&self.database, &rows)?);
+                updates.execute(&mut *connection).await?;
+            }
+            for (controller, (step, bytes)) in &learning.states {
+                let state = dialect.sql(state).bind(self.study);
+                let state = state.bind(controller.cast_signed());
+                let state = state.bind(step.cast_signed()).bind(bytes.as_slice());
+                state.execute(&mut *connection).await?;
+            }
             Ok(())
         })
     }
+
+    fn keep_test(&self, tested: &Tested) -> Result<()> {
+        let keep = "insert into tests (study, digest, recorded, tested) values ($1, $2, {now}, $3) \
+                    on conflict (study, digest) do update \
+                    set recorded = excluded.recorded, tested = excluded.tested";
+        let text = json(&self.database, tested)?;
+        self.write(async |connection| {
+            let keep = self.database.dialect.sql(keep).bind(self.study);
+            let keep = keep.bind(tested.network.to_string()).bind(text.as_str());
+            keep.execute(connection).await?;
+            Ok(())
+        })
+    }
+}
+
+/// An update as a row of JSON: the controller, the step, the trials, the scalars, the policy.
+fn row(learned: &Learned) -> impl serde::Serialize {
+    (
+        learned.controller,
+        learned.step,
+        learned.trials,
+        &learned.scalars,
+        &learned.policy,
+    )
 }

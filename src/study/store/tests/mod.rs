@@ -91,6 +91,16 @@ fn about(name: &str) -> About {
         folder: Some("runs/search".into()),
         parent: None,
         kernel_version: 2,
+        source: String::new(),
+        environment: None,
+    }
+}
+
+/// A state of a controller, to keep.
+fn state(controller: u64, step: u64, bytes: &[u8]) -> Learning {
+    Learning {
+        states: BTreeMap::from([(controller, (step, bytes.to_vec()))]),
+        ..Learning::default()
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::study::{Choice, Learned};
 
 contract!(
     a_study_comes_back_as_it_was_recorded,
@@ -15,6 +16,9 @@ contract!(
     whoever_was_overtaken_is_refused,
     facts_come_back_in_order,
     a_snapshot_takes_the_place_of_the_one_before,
+    what_controllers_learnt_comes_back,
+    trials_are_read_in_pieces,
+    a_study_is_held_while_somebody_has_it,
     the_first_outcome_stays_and_failures_do_not,
 );
 
@@ -152,7 +156,7 @@ fn whoever_was_overtaken_is_refused(place: &Place) {
         old.append(&trial(2, Some(0.5))),
         old.append(&trial(1, Some(0.5))),
         old.note(&fact),
-        old.keep_snapshot(0, 1, b"state"),
+        old.keep_learning(&state(0, 1, b"state")),
     ];
     for refused in refused {
         assert_eq!(refused.unwrap_err().kind(), "taken");
@@ -186,12 +190,102 @@ fn a_snapshot_takes_the_place_of_the_one_before(place: &Place) {
     let tenure = store.create(&about("digits")).unwrap();
     let study = tenure.study();
     let large: Vec<u8> = (0..=255).cycle().take(3_000_000).collect();
-    tenure.keep_snapshot(0, 1, b"first").unwrap();
-    tenure.keep_snapshot(u64::MAX, 7, b"").unwrap();
-    tenure.keep_snapshot(0, u64::MAX, &large).unwrap();
+    tenure.keep_learning(&state(0, 1, b"first")).unwrap();
+    tenure.keep_learning(&state(u64::MAX, 7, b"")).unwrap();
+    tenure.keep_learning(&state(0, u64::MAX, &large)).unwrap();
     assert_eq!(store.snapshot(study, 0).unwrap(), Some((u64::MAX, large)));
     assert_eq!(store.snapshot(study, u64::MAX).unwrap(), Some((7, vec![])));
     assert_eq!(store.snapshot(study, 2).unwrap(), None);
+}
+
+fn what_controllers_learnt_comes_back(place: &Place) {
+    let choices = vec![Choice {
+        name: "layer_1/kernel".into(),
+        values: vec!["1".into(), "<b>3</b>".into()],
+    }];
+    let learned = |controller, step, policy| Learned {
+        controller,
+        step,
+        trials: 2 * step as usize,
+        scalars: vec![("total_loss".into(), 0.1 + 0.2), ("entropy".into(), -0.0)],
+        policy,
+    };
+    let all = [
+        learned(0, 1, Some(vec![vec![0.25, 0.75]])),
+        learned(0, 2, None),
+        learned(3, 1, None),
+    ];
+    let store = place.open();
+    let tenure = store.create(&about("digits")).unwrap();
+    let learning = |updates: &[Learned]| Learning {
+        controllers: BTreeMap::from([(0, choices.clone())]),
+        updates: updates.to_vec(),
+        ..Learning::default()
+    };
+    tenure.keep_learning(&learning(&all[..2])).unwrap();
+    // As when a script is run again.
+    let other = Learned {
+        trials: 99,
+        ..all[0].clone()
+    };
+    tenure
+        .keep_learning(&learning(&[other, all[2].clone()]))
+        .unwrap();
+    let study = tenure.study();
+    assert_eq!(
+        store.controllers(study).unwrap(),
+        BTreeMap::from([(0, choices)])
+    );
+    assert_eq!(store.updates_after(study, 0, 0, 9).unwrap(), all[..2]);
+    assert_eq!(store.updates_after(study, 0, 1, 9).unwrap(), all[1..2]);
+    assert_eq!(store.updates_after(study, 0, 0, 1).unwrap(), all[..1]);
+    assert_eq!(store.updates_after(study, 3, 0, 9).unwrap(), all[2..]);
+
+    let tested = |accuracy| Tested {
+        network: digest(1),
+        accuracy,
+        loss: 0.1 + 0.2,
+        classes: vec!["cat".into(), "dog".into()],
+        confusion: vec![vec![3, 1], vec![0, 4]],
+    };
+    tenure.keep_test(&tested(0.5)).unwrap();
+    tenure.keep_test(&tested(0.875)).unwrap();
+    assert_eq!(store.tests(study).unwrap(), [tested(0.875)]);
+}
+
+fn trials_are_read_in_pieces(place: &Place) {
+    let store = place.open();
+    let tenure = store.create(&about("digits")).unwrap();
+    for number in 1..=5 {
+        tenure.append(&trial(number, Some(0.5))).unwrap();
+    }
+    let study = tenure.study();
+    let numbers = |after, most| {
+        let trials = store.trials_after(study, after, most).unwrap();
+        trials.iter().map(|trial| trial.number).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(0, 2), [1, 2]);
+    assert_eq!(numbers(2, 9), [3, 4, 5]);
+    assert_eq!(numbers(5, 9), [0; 0]);
+    assert_eq!(store.trial(study, 4).unwrap(), Some(trial(4, Some(0.5))));
+    assert_eq!(store.trial(study, 6).unwrap(), None);
+}
+
+fn a_study_is_held_while_somebody_has_it(place: &Place) {
+    let store = place.open();
+    let tenure = store.create(&about("digits")).unwrap();
+    let study = tenure.study();
+    let looking = place.open();
+    assert!(looking.is_held(study).unwrap());
+    drop(tenure);
+    assert!(!looking.is_held(study).unwrap());
+    // A look keeps nobody from taking it.
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..200).for_each(|_| drop(looking.is_held(study))));
+        for _ in 0..5 {
+            drop(store.take(study).unwrap());
+        }
+    });
 }
 
 fn the_first_outcome_stays_and_failures_do_not(place: &Place) {

@@ -2,8 +2,13 @@
 
 use std::fmt::Write;
 
+use super::words::shown;
+
+/// Columns are not cut below.
+const LEAST: usize = 8;
+
 /// Titles and rows. Columns of numbers are aligned to the right.
-pub(in crate::repl) struct Table<const N: usize> {
+pub struct Table<const N: usize> {
     rows: Vec<[String; N]>,
     numbers: [bool; N],
 }
@@ -18,9 +23,42 @@ impl<const N: usize> Table<N> {
         }
     }
 
-    /// Adds a row.
+    /// Adds a row. Control characters in it do nothing in the terminal.
     pub fn row(&mut self, cells: [String; N]) {
-        self.rows.push(cells);
+        self.rows.push(cells.map(|cell| shown(&cell)));
+    }
+
+    /// The table in lines of at most `width` characters, as far as that can be: its widest columns of text are cut.
+    pub fn within(mut self, width: usize) -> String {
+        let widest = |rows: &[[String; N]], column: usize| {
+            let of = rows.iter().map(|row| row[column].chars().count());
+            of.max().unwrap_or(0)
+        };
+        loop {
+            let widths: Vec<usize> = (0..N).map(|column| widest(&self.rows, column)).collect();
+            let all: usize = widths.iter().map(|width| width + 2).sum();
+            let text = (0..N).filter(|column| !self.numbers[*column]);
+            let most = text.max_by_key(|column| widths[*column]);
+            let Some(most) = most.filter(|column| all > width && widths[*column] > LEAST) else {
+                return self.to_string();
+            };
+            let second = (0..N)
+                .filter(|c| *c != most && !self.numbers[*c])
+                .map(|c| widths[c])
+                .max();
+            let to = widths[most]
+                .saturating_sub(all - width)
+                .max(second.unwrap_or(0))
+                .max(LEAST);
+            let to = if to >= widths[most] {
+                widths[most] - 1
+            } else {
+                to
+            };
+            for row in &mut self.rows {
+                row[most] = cut(&row[most], to);
+            }
+        }
     }
 }
 
@@ -48,7 +86,7 @@ impl<const N: usize> std::fmt::Display for Table<N> {
 }
 
 /// `text` in at most `most` characters.
-pub(in crate::repl) fn cut(text: &str, most: usize) -> String {
+pub fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some(_) => text
             .chars()
@@ -57,19 +95,6 @@ pub(in crate::repl) fn cut(text: &str, most: usize) -> String {
             .collect(),
         None => text.into(),
     }
-}
-
-/// `number` with its digits in groups of three.
-pub(in crate::repl) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -83,9 +108,18 @@ mod tests {
         table.row(["longer".into(), "1,000".into()]);
         let expected = "  name    count\n  é           1\n  longer  1,000\n";
         assert_eq!(table.to_string(), expected);
+        let mut wide = Table::new(["name", "about", "#n"]);
+        wide.row(["x".repeat(40), "y".repeat(30) + "\u{1b}[31m", "7".into()]);
+        let text = wide.within(40);
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 40),
+            "{text}"
+        );
+        assert!(
+            text.contains("x…") && text.contains("y…") && text.contains(" 7"),
+            "{text}"
+        );
         assert_eq!(cut("abcdef", 4), "abc…");
         assert_eq!(cut("abcd", 4), "abcd");
-        assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(grouped(12), "12");
     }
 }

@@ -1,0 +1,12 @@
+//! Pages about studies: what the dashboard serves and the report is made of. Escapes whatever a user named (maud does);
+//! knows neither servers nor files.
+
+mod sections;
+mod shell;
+mod studies;
+mod trial;
+
+pub use sections::{Context, Section, sections};
+pub use shell::{SCRIPT, document, file, style};
+pub use studies::studies;
+pub use trial::{Offer, TrialPage, trial};

@@ -1,0 +1,417 @@
+//! A study as people look at it: some numbers of each trial, and what its controllers learnt. Grows with the study, and
+//! is small enough to be kept for ten thousands of trials. Knows nothing of how it is shown.
+
+mod control;
+mod importance;
+mod select;
+
+pub use control::{Control, expected_best};
+pub use importance::{Importance, importance};
+pub use select::{Cost, Only, Over, Select, Sort};
+
+use std::collections::BTreeMap;
+
+use crate::error::Result;
+use crate::evaluation::{DataKey, FailureKind};
+use crate::network::Digest;
+use crate::space::{Source, Value};
+use crate::study::store::{Kept, StudyStore, Work};
+use crate::study::{Brief, Choice, Learned, Tested};
+
+/// How many trials, or updates, are read at a time.
+const PIECE: usize = 500;
+
+/// A trial as a point in pictures.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// The trial's number.
+    pub number: usize,
+    /// The reward that the controller learnt from.
+    pub reward: f64,
+    /// What trials are ranked by; `None` for a failure.
+    pub score: Option<f64>,
+    /// The validation accuracy, 0 to 1.
+    pub accuracy: Option<f64>,
+    /// The validation loss, in nats.
+    pub loss: Option<f64>,
+    /// The trainable parameters.
+    pub params: u64,
+    /// The multiply-accumulates of an image.
+    pub macs: u64,
+    /// The measured latency of a batch, in milliseconds, if there was a measurement.
+    pub latency: Option<f64>,
+    /// The seconds of training that it cost the study; 0 where the outcome was known.
+    pub seconds: f64,
+    /// The seconds of work on the study until it was recorded.
+    pub elapsed: f64,
+    /// Whether the outcome was known already.
+    pub known: bool,
+    /// How it failed.
+    pub failure: Option<FailureKind>,
+    /// Whether its decisions were drawn uniformly.
+    pub uniform: bool,
+    /// The index of the chosen value of each axis of the [`View`]; [`NONE`] where it has no such decision. Axes that came
+    /// later are missing at the end.
+    pub values: Box<[u16]>,
+    /// The key of its evaluation, in short.
+    pub digest: Option<Digest>,
+    /// A short name of the architecture for people.
+    pub architecture: Box<str>,
+    /// The validation accuracy after each epoch.
+    pub curve: Box<[f32]>,
+}
+
+/// The place of a value that a trial does not have.
+pub const NONE: u16 = u16::MAX;
+
+impl Point {
+    /// The index of its value on an axis.
+    pub fn value(&self, axis: usize) -> Option<usize> {
+        let value = self.values.get(axis).copied()?;
+        (value != NONE).then_some(usize::from(value))
+    }
+}
+
+/// A decision that trials made, with all values that were met.
+#[derive(Clone, Debug)]
+pub struct Axis {
+    /// Such as `layer_1/kernel`.
+    pub name: String,
+    /// The values in the order in which they were met first.
+    values: Vec<Value>,
+}
+
+impl Axis {
+    /// The values as people read them, in the order in which they were met first.
+    pub fn labels(&self) -> impl Iterator<Item = String> + '_ {
+        self.values.iter().map(ToString::to_string)
+    }
+
+    /// How many values were met.
+    pub fn size(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The label of a value.
+    pub fn label(&self, value: usize) -> String {
+        self.values
+            .get(value)
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    }
+
+    /// The indices of the values as they are shown: numbers by size, others by name.
+    pub fn order(&self) -> Vec<usize> {
+        let number = |value: &Value| match value {
+            Value::Int(number) => Some(*number as f64),
+            Value::Float(number) => Some(*number),
+            Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
+            _ => None,
+        };
+        let mut order: Vec<usize> = (0..self.values.len()).collect();
+        order.sort_by(|&a, &b| {
+            let (a, b) = (&self.values[a], &self.values[b]);
+            match (number(a), number(b)) {
+                (Some(a), Some(b)) => a.total_cmp(&b),
+                _ => a.to_string().cmp(&b.to_string()),
+            }
+        });
+        order
+    }
+
+    fn index(&mut self, value: &Value) -> u16 {
+        let known = self.values.iter().position(|known| known == value);
+        let index = known.unwrap_or_else(|| {
+            self.values.push(value.clone());
+            self.values.len() - 1
+        });
+        // Values beyond are told as missing; no picture has room for so many.
+        u16::try_from(index).unwrap_or(NONE)
+    }
+}
+
+/// What a controller learnt.
+#[derive(Clone, Debug, Default)]
+pub struct Teaching {
+    /// What it decides.
+    pub choices: Vec<Choice>,
+    /// Its updates in order, without their policies.
+    pub updates: Vec<Learned>,
+    /// The policy after some updates, with the number of trials then.
+    pub policies: Vec<Pictured>,
+}
+
+/// A policy at some time.
+#[derive(Clone, Debug)]
+pub struct Pictured {
+    /// The number of updates.
+    pub step: u64,
+    /// The number of trials then.
+    pub trials: usize,
+    /// The probability of each value of each decision.
+    pub probabilities: Vec<Vec<f32>>,
+}
+
+impl Teaching {
+    /// The numbers that updates named `name`, with the trials then.
+    pub fn series(&self, name: &str) -> Vec<(f64, f64)> {
+        let named = |learned: &Learned| {
+            let (_, value) = learned.scalars.iter().find(|(key, _)| key == name)?;
+            Some((learned.step as f64, *value))
+        };
+        self.updates.iter().filter_map(named).collect()
+    }
+}
+
+/// A study as it stands.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// What the store says of it.
+    pub kept: Kept,
+    /// Whether a living process works on it.
+    pub running: bool,
+    /// The trials in order; the one at `index` has the number `index + 1`.
+    pub points: Vec<Point>,
+    /// The decisions of all trials.
+    pub axes: Vec<Axis>,
+    /// What each controller learnt.
+    pub teachings: BTreeMap<u64, Teaching>,
+    /// Networks that were scored on the test images.
+    pub tests: Vec<Tested>,
+    /// Its jobs.
+    pub work: Vec<Work>,
+    /// What its children learn from; `None` where a table answered.
+    pub data: Option<DataKey>,
+    /// Measured latencies by the digest of the network, in milliseconds.
+    latencies: BTreeMap<String, f64>,
+    facts: usize,
+}
+
+impl View {
+    /// The study `kept` of `store`, as it is now.
+    ///
+    /// # Errors
+    /// [`Error::Store`](crate::Error::Store).
+    pub fn open(store: &dyn StudyStore, kept: Kept) -> Result<Self> {
+        let mut view = Self {
+            kept,
+            running: false,
+            points: Vec::new(),
+            axes: Vec::new(),
+            teachings: BTreeMap::new(),
+            tests: Vec::new(),
+            work: Vec::new(),
+            data: None,
+            latencies: BTreeMap::new(),
+            facts: 0,
+        };
+        view.refresh(store)?;
+        Ok(view)
+    }
+
+    /// Reads what came to be since.
+    ///
+    /// # Errors
+    /// [`Error::Store`](crate::Error::Store).
+    pub fn refresh(&mut self, store: &dyn StudyStore) -> Result<()> {
+        let study = self.kept.id;
+        self.running = store.is_held(study)?;
+        self.refresh_latencies(store)?;
+        let before = self.points.len();
+        loop {
+            let some = store.briefs_after(study, self.points.len(), PIECE)?;
+            let last = some.len() < PIECE;
+            for brief in some {
+                let latency = self.latency(store, &brief)?;
+                self.add(&brief, latency);
+            }
+            if last {
+                break;
+            }
+        }
+        if self.points.len() > before
+            && let Some(kept) = store.find(self.name())?
+        {
+            self.kept = kept;
+        }
+        for (controller, choices) in store.controllers(study)? {
+            let teaching = self.teachings.entry(controller).or_default();
+            teaching.choices = choices;
+        }
+        // A pool has no decisions of its own to show, but updates.
+        self.teachings.entry(0).or_default();
+        for (&controller, teaching) in &mut self.teachings {
+            loop {
+                let after = teaching.updates.last().map_or(0, |learned| learned.step);
+                let some = store.updates_after(study, controller, after, PIECE)?;
+                let last = some.len() < PIECE;
+                some.into_iter().for_each(|learned| teaching.add(learned));
+                if last {
+                    break;
+                }
+            }
+        }
+        self.tests = store.tests(study)?;
+        self.work = store.work(study, 10)?;
+        Ok(())
+    }
+
+    fn refresh_latencies(&mut self, store: &dyn StudyStore) -> Result<()> {
+        let facts = store.facts(self.kept.id)?;
+        for fact in facts
+            .iter()
+            .skip(self.facts)
+            .filter(|fact| fact.kind == "latency")
+        {
+            let network = fact.question.split(' ').next().unwrap_or_default();
+            if let Some(milliseconds) = fact.answer.as_f64() {
+                self.latencies.insert(network.to_string(), milliseconds);
+            }
+        }
+        self.facts = facts.len();
+        Ok(())
+    }
+
+    /// The latency of a trial's network, where any was measured.
+    fn latency(&self, store: &dyn StudyStore, brief: &Brief) -> Result<Option<f64>> {
+        if self.latencies.is_empty() || brief.evaluation.is_none() {
+            return Ok(None);
+        }
+        let trial = store.trial(self.kept.id, brief.number)?;
+        let asked = trial.and_then(|trial| trial.evaluation);
+        let network = asked.map(|asked| asked.network.digest().to_string());
+        Ok(network.and_then(|digest| self.latencies.get(&digest).copied()))
+    }
+
+    fn add(&mut self, brief: &Brief, latency: Option<f64>) {
+        let decided = brief.actions.iter().flat_map(|actions| &actions.decided);
+        let mut values = vec![NONE; self.axes.len()];
+        for decided in decided {
+            let name = match decided.layer {
+                Some(layer) => format!("layer_{layer}/{}", decided.state),
+                None => decided.state.clone(),
+            };
+            let axis = self.axes.iter().position(|axis| axis.name == name);
+            let axis = axis.unwrap_or_else(|| {
+                let values = Vec::new();
+                self.axes.push(Axis { name, values });
+                self.axes.len() - 1
+            });
+            values.resize(self.axes.len(), NONE);
+            values[axis] = self.axes[axis].index(&decided.value);
+        }
+        if self.data.is_none() {
+            self.data = brief.evaluation.as_ref().map(|asked| asked.data.clone());
+        }
+        let outcome = &brief.outcome;
+        let source = brief.actions.as_ref().map(|actions| actions.source);
+        let curve = outcome.history.iter();
+        self.points.push(Point {
+            number: brief.number,
+            reward: brief.reward,
+            score: brief.score,
+            accuracy: outcome.accuracy,
+            loss: outcome.loss,
+            params: outcome.params,
+            macs: outcome.macs,
+            latency,
+            seconds: if brief.cached { 0.0 } else { outcome.seconds },
+            elapsed: brief.elapsed,
+            known: brief.cached,
+            failure: outcome.failure.as_ref().map(|failure| failure.kind),
+            uniform: source == Some(Source::Uniform),
+            values: values.into(),
+            digest: brief.digest,
+            architecture: brief.architecture().into(),
+            curve: curve
+                .map(|epoch| epoch.validation_accuracy as f32)
+                .collect(),
+        });
+    }
+
+    /// The study's name.
+    pub fn name(&self) -> &str {
+        &self.kept.about.name
+    }
+
+    /// The trial with the highest score; the earliest of equals.
+    pub fn best(&self) -> Option<&Point> {
+        let scored = self.points.iter().filter(|point| point.score.is_some());
+        scored.reduce(|best, point| match point.score > best.score {
+            true => point,
+            false => best,
+        })
+    }
+
+    /// The best `n` distinct networks.
+    pub fn top(&self, n: usize) -> Vec<&Point> {
+        let mut ranked: Vec<&Point> = self.points.iter().filter(|p| p.score.is_some()).collect();
+        ranked.sort_by(|a, b| {
+            b.score
+                .unwrap_or_default()
+                .total_cmp(&a.score.unwrap_or_default())
+        });
+        let mut seen = std::collections::BTreeSet::new();
+        ranked.retain(|point| point.digest.is_none_or(|digest| seen.insert(digest)));
+        ranked.truncate(n);
+        ranked
+    }
+
+    /// How many trials failed, by kind, the most frequent first.
+    pub fn failures(&self) -> Vec<(FailureKind, usize)> {
+        let mut kinds: Vec<(FailureKind, usize)> = Vec::new();
+        for kind in self.points.iter().filter_map(|point| point.failure) {
+            match kinds.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, count)) => *count += 1,
+                None => kinds.push((kind, 1)),
+            }
+        }
+        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        kinds
+    }
+
+    /// How many trials were answered from what was known.
+    pub fn known(&self) -> usize {
+        self.points.iter().filter(|point| point.known).count()
+    }
+
+    /// The seconds of training of all trials.
+    pub fn seconds(&self) -> f64 {
+        self.points.iter().map(|point| point.seconds).sum()
+    }
+
+    /// Whether any latency was measured.
+    pub fn has_latency(&self) -> bool {
+        !self.latencies.is_empty()
+    }
+
+    /// Something that differs whenever the study has changed.
+    pub fn stamp(&self) -> String {
+        let updates = self
+            .teachings
+            .values()
+            .map(|teaching| teaching.updates.len());
+        let updates: usize = updates.sum();
+        let (trials, tests) = (self.points.len(), self.tests.len());
+        let jobs = self.work.iter().map(|work| {
+            let progress = work.progress.as_deref().unwrap_or_default();
+            format!("{}{:?}{progress}", work.id, work.state)
+        });
+        let jobs: String = jobs.collect::<Vec<_>>().join(",");
+        format!("{trials}-{updates}-{tests}-{}-{jobs}", self.running)
+    }
+}
+
+impl Teaching {
+    fn add(&mut self, mut learned: Learned) {
+        if let Some(policy) = learned.policy.take() {
+            let narrow = |of: Vec<f64>| of.into_iter().map(|p| p as f32).collect();
+            self.policies.push(Pictured {
+                step: learned.step,
+                trials: learned.trials,
+                probabilities: policy.into_iter().map(narrow).collect(),
+            });
+        }
+        self.updates.push(learned);
+    }
+}
