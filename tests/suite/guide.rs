@@ -215,6 +215,7 @@ fn links_lead_somewhere() {
         "docs/guide.md",
         "docs/studies.md",
         "docs/data.md",
+        "docs/exports.md",
     ] {
         let text = fs::read_to_string(repository(page)).unwrap();
         let targets = text

@@ -60,7 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("recipe", &["study", "evaluation"]),
-    ("report", &["study", "evaluation"]),
+    ("report", &["study", "evaluation", "network", "space"]),
     (
         "fleet",
         &[

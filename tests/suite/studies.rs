@@ -248,9 +248,16 @@ fn a_finished_study_goes_on_with_more_trials_and_refuses_other_questions() {
 
     let listed = place.run(&["studies"]);
     let listed: Vec<&str> = listed.succeeded().lines().collect();
-    assert_eq!(listed.len(), 2);
-    assert!(listed[0].starts_with("s  search.rhai") && listed[0].contains("30 trials  best "));
-    assert!(listed[1].ends_with("fork of s"), "{listed:?}");
+    assert_eq!(listed.len(), 3);
+    assert!(listed[0].ends_with("fork of"), "{listed:?}");
+    assert!(
+        listed[1].starts_with("  s  ") && listed[1].contains("  30  "),
+        "{listed:?}"
+    );
+    assert!(
+        listed[2].starts_with("  f  ") && listed[2].ends_with(" s"),
+        "{listed:?}"
+    );
 
     let unknown = run(&place, TABLE, &["--resume", "t"]);
     assert_eq!(unknown.code, Some(2));

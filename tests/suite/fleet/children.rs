@@ -189,7 +189,8 @@ fn a_child_follows_its_progress() {
     let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
     let notes = seen.clone();
     let mut here = in_process(&Arc::default());
-    here.follow = Arc::new(move |epochs| {
+    here.follow = Arc::new(move |asked, _| {
+        let epochs = asked.training.epochs;
         notes.lock().unwrap().push(format!("of {epochs}"));
         let notes = notes.clone();
         Box::new(move |epoch| notes.lock().unwrap().push(epoch.epoch.to_string()))

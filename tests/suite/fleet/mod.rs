@@ -54,6 +54,8 @@ impl Queue {
             folder: None,
             parent: None,
             kernel_version: 0,
+            source: String::new(),
+            environment: None,
         };
         let study = store.create(&about).unwrap().study();
         Self {
@@ -191,7 +193,7 @@ fn in_process(interrupted: &Arc<AtomicBool>) -> InProcess {
         device: device::open(Selector::Cpu).unwrap().device,
         crew: Arc::new(Crew::new(2)),
         interrupted: interrupted.clone(),
-        follow: Arc::new(|_| Box::new(|_| {})),
+        follow: Arc::new(|_, _| Box::new(|_| {})),
     }
 }
 
