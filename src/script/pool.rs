@@ -14,6 +14,7 @@ use super::space::{Space, count};
 use super::{Host, Scripted, raise};
 use crate::controller::{Controller, ControllerPool, PoolConfig};
 use crate::space::Actions;
+use crate::study::pictured;
 
 /// A script's handle of a pool: copies share it.
 #[derive(Clone)]
@@ -96,6 +97,7 @@ mod pools {
         affordable(&space, layers, &each).map_err(raise)?;
         let (device, (seed, keeping)) = (host.device(), host.next_controller());
         let pool = ControllerPool::new(replicas, &space.get(), layers, each, own, &device, seed);
+        keeping.decides(&host, &space.get(), layers);
         Ok(Pool(Arc::new(Shared {
             pool: Mutex::new(pool.map_err(raise)?),
             keeping,
@@ -149,12 +151,10 @@ mod pools {
         let working = host.meter().work();
         let mut inner = pool.0.pool.lock();
         let updates = inner.train_step().map_err(raise)?;
-        if !updates.is_empty() {
-            working.renews();
-        }
-        if updates.is_empty() {
+        let Some(last) = updates.last() else {
             return Ok(Dynamic::UNIT);
-        }
+        };
+        working.renews();
         let before = inner.step().saturating_sub(updates.len() as u64);
         let steps = updates.iter().zip(before + 1..).map(|(update, number)| {
             let own = [
@@ -168,7 +168,14 @@ mod pools {
                 policy: None,
             }
         });
-        let steps = steps.collect();
+        let mut steps: Vec<Step> = steps.collect();
+        // What the policy is after all of them.
+        if steps.iter().any(|step| pictured(step.number))
+            && host.study().lock().store().is_some()
+            && let Some(step) = steps.last_mut()
+        {
+            step.policy = Some(inner.probabilities(last.replica).map_err(raise)?);
+        }
         drop(inner);
         let kept = pool.0.keeping.keep(&host, steps, pool.0.clone());
         kept.map_err(raise)?;

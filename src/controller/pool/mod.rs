@@ -16,6 +16,7 @@ use burn::tensor::Device;
 
 use self::ledger::{Ledger, RECENT};
 use super::entropy::divergence;
+use super::policy::argmax;
 use super::{Controller, ControllerConfig, Mode, Update};
 use crate::error::{Error, Result};
 use crate::seed::Seed;
@@ -31,7 +32,7 @@ pub struct ControllerPool {
     pub(super) replicas: Vec<Controller>,
     /// Who has the parameters of [`Exchange::Gradients`]. The number of its updates is their
     /// version, that of a replica's the version it has fetched.
-    server: Option<Controller>,
+    pub(super) server: Option<Controller>,
     ledger: Ledger,
 }
 
@@ -240,6 +241,32 @@ impl ControllerPool {
     pub fn probability_of(&self, actions: &Actions) -> Result<f64> {
         let all = self.replicas.iter().map(|r| r.probability_of(actions));
         Ok(all.sum::<Result<f64>>()? / self.replicas.len() as f64)
+    }
+
+    /// The distribution of each decision, `[decisions][size]`, as [`Controller::probabilities`] has it along the most
+    /// probable path: of the shared parameters, if there are any, else the mean of the replicas' along the path of
+    /// `replica`.
+    ///
+    /// # Errors
+    /// As [`Controller::probabilities`].
+    pub fn probabilities(&self, replica: usize) -> Result<Vec<Vec<f64>>> {
+        if let Some(server) = &self.server {
+            return server.probabilities(None);
+        }
+        let own = &self.replicas[replica];
+        let path = own.probabilities(None)?;
+        let path = path.iter().map(|of| argmax(of)).collect();
+        let path = Actions::given(own.space.clone(), own.layers, path);
+        let all = self.replicas.iter().map(|of| of.probabilities(Some(&path)));
+        let mut all = all.collect::<Result<Vec<_>>>()?.into_iter();
+        let mut mean = all.next().unwrap_or_default();
+        for other in all {
+            let pairs = mean.iter_mut().flatten().zip(other.iter().flatten());
+            pairs.for_each(|(sum, p)| *sum += p);
+        }
+        let count = self.replicas.len() as f64;
+        mean.iter_mut().flatten().for_each(|sum| *sum /= count);
+        Ok(mean)
     }
 
     /// How many updates there were of each staleness, from 0 on: see [`PoolUpdate::staleness`].

@@ -154,6 +154,42 @@ fn a_stale_gradient_moves_what_the_server_has_by_then() {
 }
 
 #[test]
+fn the_probabilities_of_a_pool_are_the_mean_of_its_replicas() {
+    for exchange in ALL {
+        let mut pool = pool(3, batches(1), exchange, 50);
+        rounds(&mut pool, 30);
+        for number in 0..3 {
+            let found = pool.probabilities(number).unwrap();
+            let replicas = pool.replicas();
+            let expected = match &pool.server {
+                Some(server) => server.probabilities(None).unwrap(),
+                None => {
+                    let path = replicas[number].probabilities(None).unwrap();
+                    let path: Vec<_> = path.iter().map(|of| argmax(of)).collect();
+                    let path = Actions::given(space(), 4, path);
+                    let of = |replica: &Controller| replica.probabilities(Some(&path)).unwrap();
+                    let [a, b, c] = [0, 1, 2].map(|replica| of(&replicas[replica]));
+                    let mean = |d: usize, v: usize| (a[d][v] + b[d][v] + c[d][v]) / 3.0;
+                    let decision = |d: usize| (0..a[d].len()).map(|v| mean(d, v)).collect();
+                    (0..a.len()).map(decision).collect()
+                }
+            };
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!(
+                    (found.iter().sum::<f64>() - 1.0).abs() < 1e-6,
+                    "{exchange:?}"
+                );
+                let pairs = found.iter().zip(expected);
+                assert!(
+                    pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-12),
+                    "{exchange:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn averaging_gives_all_replicas_the_mean_of_their_weights() {
     let mut pool = pool(3, batches(1), Exchange::Average, 6);
     assert_eq!(weights(&pool)[0], weights(&pool)[2], "the same start");

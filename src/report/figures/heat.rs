@@ -24,13 +24,10 @@ const SHADES: usize = 10;
 
 /// The probabilities of a controller's decisions after its updates, along its most probable path.
 pub fn policy(teaching: &Teaching) -> Drawing {
-    let title = "Probabilities of the controller";
+    let title = "Probabilities of the policy";
     let count = teaching.policies.len();
     if count == 0 || teaching.choices.is_empty() {
-        return Drawing::empty(
-            title,
-            "No policy is recorded: it has had no update, or it is a pool.",
-        );
+        return Drawing::empty(title, "No policy is recorded: it has had no update.");
     }
     let stride = count.div_ceil(COLUMNS);
     let mut columns: Vec<&Pictured> = teaching.policies.iter().step_by(stride).collect();

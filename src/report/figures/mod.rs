@@ -22,5 +22,5 @@ pub use frame::clipped;
 pub use heat::policy;
 pub use parallel::parallel;
 pub use scatter::trade_off;
-pub use series::{entropy, learning_rate, loss};
+pub use series::updates;
 pub use style::css;

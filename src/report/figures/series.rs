@@ -9,29 +9,22 @@ use crate::report::view::Teaching;
 /// The most points of a line; of more, each is a mean.
 const MOST: usize = 400;
 
-/// The entropy of the policy after each update, in nats.
-pub fn entropy(teaching: &Teaching) -> Drawing {
-    series(
-        teaching,
-        "Entropy of the policy",
-        "controller/entropy",
-        "entropy in nats",
-    )
-}
-
-/// The loss of each update.
-pub fn loss(teaching: &Teaching) -> Drawing {
-    series(teaching, "Loss of the controller", "total_loss", "loss")
-}
-
-/// The learning rate of each update.
-pub fn learning_rate(teaching: &Teaching) -> Drawing {
-    series(
-        teaching,
-        "Learning rate of the controller",
-        "learning_rate",
-        "learning rate",
-    )
+/// Entropy of the policy, loss and learning rate after each update.
+pub fn updates(teaching: &Teaching) -> [Drawing; 3] {
+    [
+        (
+            "Entropy of the policy",
+            "controller/entropy",
+            "entropy in nats",
+        ),
+        ("Loss of the updates", "total_loss", "loss"),
+        (
+            "Learning rate of the updates",
+            "learning_rate",
+            "learning rate",
+        ),
+    ]
+    .map(|(title, name, label)| series(teaching, title, name, label))
 }
 
 fn series(teaching: &Teaching, title: &str, name: &str, label: &str) -> Drawing {
