@@ -1,5 +1,6 @@
 //! `nas-script report`: a study as one file for people.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::store::{StoreArgs, find};
@@ -112,17 +113,25 @@ fn repeats(arguments: &Arguments, store: &dyn StudyStore, kept: &Kept) -> Result
             && about.kernel_version == own.kernel_version
             && about.parent.is_none()
     });
-    if !others.is_empty() {
-        let names: Vec<&str> = others
-            .iter()
-            .map(|other| other.about.name.as_str())
-            .collect();
-        let shown = crate::report::figures::clipped(&names.join(", "), 200);
-        warn(&format!(
-            "repeats, of the same script with other seeds: {}",
-            shown.escape_debug()
-        ));
-    }
+    // The longest of each seed, which does the same again: none has more to say.
+    others.sort_by_key(|other| std::cmp::Reverse(other.trials));
+    let mut seeds = BTreeSet::new();
+    others.retain(|other| seeds.insert(other.about.seed.0));
+    let (others, short): (Vec<Kept>, Vec<Kept>) = others
+        .into_iter()
+        .partition(|other| other.trials >= kept.trials);
+    let told = |what: &str, of: &[Kept]| {
+        if !of.is_empty() {
+            let names: Vec<&str> = of.iter().map(|other| other.about.name.as_str()).collect();
+            let names = crate::report::figures::clipped(&names.join(", "), 200);
+            warn(&format!("{what}: {}", names.escape_debug()));
+        }
+    };
+    told("repeats, of the same script with other seeds", &others);
+    told(
+        "left out, with fewer trials (name them with --repeats)",
+        &short,
+    );
     Ok(others)
 }
 

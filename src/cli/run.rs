@@ -59,9 +59,9 @@ pub(super) fn script(path: Option<PathBuf>, args: RunArgs) -> Result<(), Ending>
         args: &args,
         params: params.given().clone(),
     };
-    let (study, run) = session::open(&start, opened.as_ref(), earlier.as_ref())?;
-    let interrupted = interrupt_flag();
     let progress = Arc::new(Progress::new(args.audience()));
+    let (study, run) = session::open(&start, opened.as_ref(), earlier.as_ref(), &progress)?;
+    let interrupted = interrupt_flag();
     progress.event(&json!({
         "event": "start",
         "version": env!("CARGO_PKG_VERSION"),

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::RunArgs;
 use super::params;
@@ -12,8 +11,9 @@ use crate::device::Compute;
 use crate::error::{Error, Result};
 use crate::evaluation::KERNEL_VERSION;
 use crate::report::mlflow::{Destination, Followed, Follower};
-use crate::report::progress::warn;
+use crate::report::progress::Progress;
 use crate::report::tensorboard;
+use crate::report::words::now;
 use crate::seed::Seed;
 use crate::study::store::{About, Environment, Kept, Tenure};
 use crate::study::{Divergence, Keeper, Past, Recorder, RunFolder, Study};
@@ -77,11 +77,12 @@ pub(super) struct Start<'a> {
     pub params: std::collections::BTreeMap<String, String>,
 }
 
-/// Opens the study of a run, and its folder.
+/// Opens the study of a run, and its folder. `progress` tells what goes wrong beside the search.
 pub(super) fn open(
     start: &Start,
     opened: Option<&Opened>,
     earlier: Option<&Kept>,
+    progress: &Arc<Progress>,
 ) -> Result<(Study, RunFolder)> {
     let args = start.args;
     let goes_on = earlier.filter(|_| args.fork.is_none());
@@ -107,16 +108,14 @@ pub(super) fn open(
     tensorboard::note(&mut given, "device", start.device);
     let mut recorders = recorders(&run, &given)?;
     let Some(Opened { store, .. }) = opened else {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.map_or(0.0, |now| now.as_secs_f64());
         let about = about(start, &run, start.name, seed, None);
         let study = Followed {
             params: params::values(&about.source, &about.params),
             about,
-            created: now,
+            created: now(),
             store: None,
         };
-        recorders.extend(follower(args, study)?);
+        recorders.extend(follower(args, study, progress)?);
         let study = Study::in_folder(start.name, seed, run.clone(), recorders)?;
         return Ok((study.within(args.budget()), run));
     };
@@ -152,7 +151,7 @@ pub(super) fn open(
             created: kept.created,
             store: Some((store.clone(), kept)),
         };
-        recorders.extend(follower(args, study)?);
+        recorders.extend(follower(args, study, progress)?);
     }
     let keeper = Keeper {
         store: store.clone(),
@@ -211,7 +210,11 @@ fn about(
 }
 
 /// What follows the study into MLflow, if that is wanted.
-fn follower(args: &RunArgs, study: Followed) -> Result<Option<Box<dyn Recorder>>> {
+fn follower(
+    args: &RunArgs,
+    study: Followed,
+    progress: &Arc<Progress>,
+) -> Result<Option<Box<dyn Recorder>>> {
     let Some(url) = &args.mlflow else {
         return Ok(None);
     };
@@ -219,7 +222,7 @@ fn follower(args: &RunArgs, study: Followed) -> Result<Option<Box<dyn Recorder>>
         url: url.clone(),
         experiment: args.experiment.clone(),
     };
-    let follower = Follower::new(destination, study, Arc::new(warn))?;
+    let follower = Follower::new(destination, study, progress.clone())?;
     Ok(Some(Box::new(follower)))
 }
 

@@ -52,12 +52,7 @@ fn tell(view: &View) {
             ),
         ));
     }
-    let failures = view.failures();
-    let kinds: Vec<String> = failures
-        .iter()
-        .map(|(kind, count)| format!("{count} {kind}"))
-        .collect();
-    let failed: usize = failures.iter().map(|(_, count)| count).sum();
+    let (failed, kinds) = view.failed();
     let mut trials = format!(
         "{}, the last {}",
         view.points.len(),
@@ -67,7 +62,7 @@ fn tell(view: &View) {
         trials += &format!("; {} known before", view.known());
     }
     if failed > 0 {
-        trials += &format!("; {failed} failed: {}", kinds.join(", "));
+        trials += &format!("; {failed} failed: {kinds}");
     }
     facts.push(("trials", trials));
     if let Some(best) = view.best() {
@@ -92,20 +87,18 @@ fn tell(view: &View) {
         "work",
         duration(view.points.last().map_or(0.0, |point| point.elapsed)),
     ));
-    let last = |name: &str| {
-        view.teachings
-            .get(&0)
-            .and_then(|teaching| teaching.series(name).last().copied())
-    };
-    if let Some((step, entropy)) = last("controller/entropy") {
-        let loss = last("total_loss").map(|(_, loss)| format!(", loss {loss:.4}"));
-        facts.push((
-            "controller",
-            format!(
-                "{step} updates, entropy {entropy:.2} nats{}",
-                loss.unwrap_or_default()
-            ),
-        ));
+    for (_, teaching) in view.taught() {
+        let last = |name: &str| teaching.series(name).last().copied();
+        if let Some((step, entropy)) = last("controller/entropy") {
+            let loss = last("total_loss").map(|(_, loss)| format!(", loss {loss:.4}"));
+            facts.push((
+                "controller",
+                format!(
+                    "{step} updates, entropy {entropy:.2} nats{}",
+                    loss.unwrap_or_default()
+                ),
+            ));
+        }
     }
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, value) in facts {

@@ -80,30 +80,38 @@ impl Report<'_> {
     }
 
     /// All pictures, each with a short name.
-    pub fn drawings(&self) -> Vec<(&'static str, Drawing)> {
+    pub fn drawings(&self) -> Vec<(String, Drawing)> {
         let (view, select) = (self.view, Select::default());
-        let mut drawings = vec![
+        let drawings = [
             ("best", figures::best(view, &select, self.control)),
             ("trade-off", figures::trade_off(view, &select)),
             (
                 "decisions",
                 figures::parallel(view, &select, self.importance, None),
             ),
-            ("importance", figures::importances(view, self.importance)),
+            (
+                "importance",
+                figures::importances(view, Some(self.importance)),
+            ),
             ("learning", figures::learning(view, &select)),
         ];
-        if let Some(teaching) = view
-            .teachings
-            .values()
-            .find(|teaching| !teaching.updates.is_empty())
-        {
-            drawings.push(("policy", figures::policy(teaching)));
-            drawings.push(("entropy", figures::entropy(teaching)));
-            drawings.push(("loss", figures::loss(teaching)));
-            drawings.push(("learning-rate", figures::learning_rate(teaching)));
+        let named = |(name, drawing): (&str, Drawing)| (name.to_string(), drawing);
+        let mut drawings: Vec<_> = drawings.into_iter().map(named).collect();
+        let taught = view.taught();
+        for (number, teaching) in &taught {
+            // The first has the plain names, so that the pictures of one controller do.
+            let name = |name: &str| match number {
+                0 => name.to_string(),
+                _ => format!("{name}-{}", number + 1),
+            };
+            let drawing = |drawing: Drawing| drawing.numbered(*number, taught.len() > 1);
+            drawings.push((name("policy"), drawing(figures::policy(teaching))));
+            let names = ["entropy", "loss", "learning-rate"].map(name);
+            let updates = figures::updates(teaching).map(drawing);
+            drawings.extend(names.into_iter().zip(updates));
         }
         if let Some(tested) = self.tested.filter(|tested| !tested.confusion.is_empty()) {
-            drawings.push(("confusion", figures::confusion(tested)));
+            drawings.push(("confusion".into(), figures::confusion(tested)));
         }
         drawings
     }
@@ -113,7 +121,7 @@ impl Report<'_> {
         let context = Context {
             view: self.view,
             select: &Select::default(),
-            importance: self.importance,
+            importance: Some(self.importance),
             control: self.control,
             others: None,
         };
@@ -213,7 +221,7 @@ impl Report<'_> {
                 escaped(&drawing.title),
                 escaped(&drawing.about)
             );
-            if let Some(path) = picture(name) {
+            if let Some(path) = picture(&name) {
                 text += &format!("![{}]({path})\n\n", escaped(&drawing.title));
             }
             if let Some(note) = &drawing.note {

@@ -44,8 +44,21 @@ pub struct Summary {
     pub best: Option<Mean>,
     /// The accuracies on the test images.
     pub test: Option<Mean>,
-    /// Random search: what it is, after how many trials, and its score then.
-    pub control: Option<(String, usize, f64)>,
+    /// What to compare with.
+    pub control: Option<Compared>,
+}
+
+/// A control beside the runs, after as many trials of each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compared {
+    /// What the control is.
+    pub name: String,
+    /// After how many trials: as many as the control and all runs had.
+    pub trials: usize,
+    /// The best score of the control then; `None` where it had none.
+    pub score: Option<f64>,
+    /// The mean of the best scores of the runs then.
+    pub search: Option<f64>,
 }
 
 impl Summary {
@@ -72,9 +85,15 @@ impl Summary {
             })
             .collect();
         let control = control.and_then(|control| {
-            let after = budget.min(control.best.len());
-            let score = *control.best.get(after.checked_sub(1)?)?;
-            Some((control.name.clone(), after, score))
+            let trials = budget.min(control.best.len());
+            let score = *control.best.get(trials.checked_sub(1)?)?;
+            let search = mean(views.iter().filter_map(|view| best_within(view, trials)));
+            Some(Compared {
+                name: control.name.clone(),
+                trials,
+                score: Some(score).filter(|score| score.is_finite()),
+                search: search.map(|mean| mean.value),
+            })
         });
         Self {
             budget,
@@ -103,20 +122,27 @@ impl Summary {
                     after(self.budget), best.value
                 ),
             });
+        } else if self.budget == 0 {
+            sentences.push("A run has no trials yet, so there is nothing to compare.".into());
         } else {
             sentences.push("No trial has a score.".into());
         }
-        sentences.push(match (&self.control, &self.best) {
-            (Some((name, trials, score)), best) => {
-                let equal = if *trials < self.budget {
-                    format!(" It has fewer trials than the search ({}), so this is no equal budget.", self.budget)
-                } else {
-                    String::new()
+        sentences.push(match &self.control {
+            Some(control) => {
+                let Compared { name, trials, score, search } = control;
+                let score = match score {
+                    Some(score) => format!("has {score:.4}"),
+                    None => "has no score".into(),
                 };
-                let gain = best.as_ref().map(|best| format!(" The search is {:+.4} from it.", best.value - score));
-                format!("Control: {name} has {score:.4} {}.{}{equal}", after(*trials), gain.unwrap_or_default())
+                let search = match (search, control.score) {
+                    (Some(search), Some(score)) => {
+                        format!("; the search has {search:.4} then, {:+.4}", search - score)
+                    }
+                    _ => String::new(),
+                };
+                format!("Control: {name} {score} {}{search}.", after(*trials))
             }
-            (None, _) => "There is no control: run a random search in the same store (nas/random) and name it with --control."
+            None => "There is no control: run a random search in the same store (nas/random) and name it with --control."
                 .into(),
         });
         sentences.push(match &self.test {
@@ -230,7 +256,34 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<Mean> {
 
 #[cfg(test)]
 mod tests {
-    use super::mean;
+    use super::{Control, Summary, mean};
+    use crate::report::view::tests::{draw, proposal, view};
+
+    #[test]
+    fn a_control_is_compared_at_its_own_budget() {
+        let mut points: Vec<_> = (1..=5).map(|n| draw(n, Some(n as f64 / 10.0))).collect();
+        points.extend((6..=50).map(|n| proposal(n, Some(0.9))));
+        let views = [view(points)];
+        let control = Control::of(&views[0]).unwrap();
+        let summary = Summary::new(&views, Some(&control), |_| None);
+        let found = summary.control.as_ref().unwrap();
+        // The best of the first five trials, not of all fifty.
+        assert_eq!((found.trials, found.search), (5, Some(0.5)));
+        let said = summary.sentences().join(" ");
+        let expected = "has 0.5000 after 5 trials; the search has 0.5000 then, +0.0000.";
+        assert!(said.contains(expected), "{said}");
+    }
+
+    #[test]
+    fn a_control_without_a_score_says_so() {
+        let failed = view((1..=4).map(|n| draw(n, None)).collect());
+        let views = [view((1..=4).map(|n| proposal(n, Some(0.5))).collect())];
+        let summary = Summary::new(&views, Some(&Control::from(&failed)), |_| None);
+        let said = summary.sentences().join(" ");
+        let expected = "Control: random search study has no score after 4 trials.";
+        assert!(said.contains(expected), "{said}");
+        assert!(!said.contains("inf"), "{said}");
+    }
 
     #[test]
     fn the_interval_is_students() {

@@ -37,10 +37,20 @@ pub fn shown(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
+/// The seconds since 1970.
+pub fn now() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// Half-minutes since 1970: texts that say [how long ago](since) something was hold for about as long.
+pub fn clock() -> u64 {
+    now() as u64 / 30
+}
+
 /// How long ago a time is, in seconds since 1970: `5 s ago`.
 pub fn since(time: f64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = (now.map_or(0.0, |now| now.as_secs_f64()) - time).max(0.0);
+    let seconds = (now() - time).max(0.0);
     match seconds {
         s if s < 100.0 => format!("{s:.0} s ago"),
         s if s < 6e3 => format!("{:.0} min ago", s / 60.0),

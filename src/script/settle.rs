@@ -224,7 +224,7 @@ impl Manager {
         }
         meter.keeps(KEPT);
         let study = host.study().lock();
-        host.progress().recorded();
+        host.progress().recorded(study.replayed_last());
         if study.best().map(|best| best.number) == Some(trial.number) {
             host.exports().lock().keep_best(manager.best());
         }

@@ -40,7 +40,7 @@ impl Trials {
         if self.next == 0 {
             progress.start(self.total);
         } else {
-            progress.advance(self.next);
+            progress.advance(self.next, self.host.study().lock().replayed_last());
         }
         if let Err(interrupted) = self.host.check_interrupt() {
             progress.finish();

@@ -217,6 +217,11 @@ impl Study {
         self.trials.len() < self.past.trials().len()
     }
 
+    /// Whether the last trial was recorded in an earlier session.
+    pub fn replayed_last(&self) -> bool {
+        !self.trials.is_empty() && self.replayed(self.trials.len())
+    }
+
     /// Whether the `number`-th trial was recorded in an earlier session.
     pub fn replayed(&self, number: usize) -> bool {
         number <= self.past.trials().len()
@@ -380,9 +385,14 @@ impl Study {
         {
             self.add(trial)?;
         }
+        // First what is our own: a recorder may wait for a server that is gone.
+        let kept = self.settle();
         let mut recorders = self.recorders.iter_mut();
-        recorders.try_for_each(|recorder| recorder.finish(ended))?;
-        self.settle()
+        let ended = recorders.try_for_each(|recorder| {
+            recorder.finish(ended)?;
+            recorder.flush()
+        });
+        kept.and(ended)
     }
 
     /// Adds a trial that is in the store, if there is one.

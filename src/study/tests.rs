@@ -230,3 +230,46 @@ fn what_differs_from_the_record_is_refused_or_forks() {
     assert_eq!(asked(&fork), digests([1, 9, 3]));
     assert_eq!(asked(&parent), digests([1, 2, 3]));
 }
+
+/// Takes its time at the end, in which it looks at what the store has.
+struct Slow {
+    store: Arc<dyn StudyStore>,
+    seen: Arc<parking_lot::Mutex<Vec<u64>>>,
+}
+
+impl Recorder for Slow {
+    fn trial(&mut self, _trial: &Trial) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self, _ended: Ended) -> Result<()> {
+        let updates = self.store.updates_after(1, 0, 0, 10)?;
+        self.seen
+            .lock()
+            .extend(updates.iter().map(|update| update.step));
+        Ok(())
+    }
+}
+
+#[test]
+fn the_end_of_a_session_keeps_what_is_our_own_before_it_waits_for_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut study = stored(folder.path(), "s", None);
+    let seen = Arc::default();
+    study.recorders.push(Box::new(Slow {
+        store: study.store().unwrap().clone(),
+        seen: Arc::clone(&seen),
+    }));
+    let learned = |step| Learned {
+        controller: 0,
+        step,
+        trials: 0,
+        scalars: Vec::new(),
+        policy: None,
+    };
+    // The second waits to be written with others.
+    study.learned(vec![learned(1)]).unwrap();
+    study.learned(vec![learned(2)]).unwrap();
+    study.complete(Ended::Interrupted).unwrap();
+    assert_eq!(*seen.lock(), [1, 2]);
+}

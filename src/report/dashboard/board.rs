@@ -1,7 +1,7 @@
 //! What the dashboard knows: the store, and the studies that somebody looked at lately. Calls block.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -9,10 +9,11 @@ use parking_lot::Mutex;
 use crate::error::{Error, Result};
 use crate::report::page::{Context, Offer, Section, sections};
 use crate::report::view::{Control, Importance, Select, View, importance};
+use crate::report::words::clock;
 use crate::study::Trial;
 use crate::study::store::{Kept, StudyStore};
 
-/// How many studies are remembered.
+/// How many studies are remembered that nobody follows.
 const REMEMBERED: usize = 8;
 /// A study is not read again before.
 const FRESH: Duration = Duration::from_millis(150);
@@ -33,14 +34,37 @@ pub trait Exporter: Send + Sync {
 pub struct Board {
     store: Arc<dyn StudyStore>,
     pub(super) exporter: Box<dyn Exporter>,
-    open: Mutex<Vec<(i64, Arc<Seen>)>>,
+    open: Mutex<Open>,
+    /// Held while the importance of decisions is computed, so that studies wait for one another.
+    computing: Arc<Mutex<()>>,
+}
+
+/// The studies that are known: those that somebody follows, and the last ones that were looked at.
+#[derive(Default)]
+struct Open {
+    all: BTreeMap<i64, Weak<Seen>>,
+    last: VecDeque<Arc<Seen>>,
 }
 
 /// A study that somebody looks at.
 pub(super) struct Seen {
     state: Mutex<(View, Option<Instant>)>,
-    /// The importance of its decisions, and of how many trials.
-    importance: Mutex<(usize, Arc<Vec<Importance>>)>,
+    importance: Mutex<Computed>,
+}
+
+/// The importance of the decisions of a study.
+#[derive(Default)]
+struct Computed {
+    /// Of how many trials it is computed, or was last; `None`: it never was asked for.
+    of: Option<usize>,
+    /// How often it was computed.
+    times: usize,
+    found: Option<Arc<Vec<Importance>>>,
+}
+
+/// A study has so many more trials than those whose importance is known that it is worth computing again.
+fn is_due(of: Option<usize>, trials: usize) -> bool {
+    of.is_none_or(|of| trials > of + of / 10 + 3)
 }
 
 impl Board {
@@ -50,6 +74,7 @@ impl Board {
             store,
             exporter,
             open: Mutex::default(),
+            computing: Arc::default(),
         }
     }
 
@@ -69,27 +94,29 @@ impl Board {
         Ok(self.store.studies()?.into_iter().find(|kept| kept.id == id))
     }
 
-    /// The study `id` as it is now.
-    fn seen(&self, id: i64) -> Result<Option<Arc<Seen>>> {
-        let mut open = self.open.lock();
-        if let Some(at) = open.iter().position(|(of, _)| *of == id) {
-            let seen = open.remove(at);
-            open.push(seen.clone());
-            return Ok(Some(seen.1));
-        }
-        drop(open);
-        let Some(kept) = self.kept(id)? else {
-            return Ok(None);
+    /// The study `id`, which is remembered as long as somebody holds it.
+    pub(super) fn seen(&self, id: i64) -> Result<Option<Arc<Seen>>> {
+        let known = self.open.lock().all.get(&id).and_then(Weak::upgrade);
+        let seen = match known {
+            Some(seen) => seen,
+            None => {
+                let Some(kept) = self.kept(id)? else {
+                    return Ok(None);
+                };
+                Arc::new(Seen {
+                    state: Mutex::new((View::open(&*self.store, kept)?, Some(Instant::now()))),
+                    importance: Mutex::default(),
+                })
+            }
         };
-        let seen = Arc::new(Seen {
-            state: Mutex::new((View::open(&*self.store, kept)?, Some(Instant::now()))),
-            importance: Mutex::default(),
-        });
         let mut open = self.open.lock();
-        if open.len() >= REMEMBERED {
-            open.remove(0);
+        open.all.retain(|_, seen| seen.strong_count() > 0);
+        open.all.insert(id, Arc::downgrade(&seen));
+        open.last.retain(|other| !Arc::ptr_eq(other, &seen));
+        open.last.push_back(seen.clone());
+        if open.last.len() > REMEMBERED {
+            open.last.pop_front();
         }
-        open.push((id, seen.clone()));
         Ok(Some(seen))
     }
 
@@ -127,7 +154,7 @@ impl Board {
             let context = Context {
                 view,
                 select,
-                importance: &importance,
+                importance: importance.as_ref().map(|found| &found[..]),
                 control: own.as_ref(),
                 others: Some(&others),
             };
@@ -137,18 +164,22 @@ impl Board {
 
     /// The importance of the decisions of the study `id`, of not many fewer trials than there are. Where it is due it is
     /// computed beside, and told the next time: it takes longer than people wait for a page.
-    fn importance(&self, id: i64) -> Result<Option<Arc<Vec<Importance>>>> {
+    fn importance(&self, id: i64) -> Result<Option<Option<Arc<Vec<Importance>>>>> {
         let Some(seen) = self.seen(id)? else {
             return Ok(None);
         };
+        let trials = seen.state.lock().0.points.len();
         let mut known = seen.importance.lock();
-        let count = seen.state.lock().0.points.len();
-        if count > known.0 + known.0 / 10 + 3 {
-            known.0 = count;
-            let (view, of) = (seen.state.lock().0.clone(), seen.clone());
+        if is_due(known.of, trials) {
+            known.of = Some(trials);
+            let (of, computing) = (seen.clone(), self.computing.clone());
             let compute = move || {
+                let _alone = computing.lock();
+                let view = of.state.lock().0.clone();
                 let found = importance(&view);
-                of.importance.lock().1 = Arc::new(found);
+                let mut known = of.importance.lock();
+                known.found = Some(Arc::new(found));
+                known.times += 1;
             };
             let started = std::thread::Builder::new()
                 .name("importance".into())
@@ -158,16 +189,14 @@ impl Board {
                 std::path::Path::new("the dashboard"),
             ))?;
         }
-        Ok(Some(known.1.clone()))
+        Ok(Some(known.found.clone()))
     }
 
     /// Something that differs whenever a page of the study `id` has changed.
     pub(super) fn stamp(&self, id: i64) -> Result<Option<String>> {
         let stamp = self.look(id, View::stamp)?;
-        let importance = self
-            .seen(id)?
-            .map(|seen| Arc::as_ptr(&seen.importance.lock().1) as usize);
-        Ok(stamp.map(|stamp| format!("{stamp}-{}", importance.unwrap_or_default())))
+        let computed = self.seen(id)?.map(|seen| seen.importance.lock().times);
+        Ok(stamp.map(|stamp| format!("{stamp}-{}", computed.unwrap_or_default())))
     }
 
     /// Something that differs whenever the list of studies has changed.
@@ -177,6 +206,6 @@ impl Board {
             .iter()
             .map(|(kept, running)| (kept.id, format!("{}{running}", kept.trials)));
         let each: BTreeMap<i64, String> = each.collect();
-        Ok(format!("{each:?}"))
+        Ok(format!("{each:?} {}", clock()))
     }
 }

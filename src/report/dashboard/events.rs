@@ -26,21 +26,28 @@ pub(super) fn follow(
     board: Arc<Board>,
     followed: Followed,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    let changes = unfold(None, move |last: Option<String>| {
+    let changes = unfold((None, None), move |(mut last, mut held)| {
         let board = board.clone();
         async move {
             loop {
-                let asked = board.clone();
+                let (asked, holds) = (board.clone(), Option::take(&mut held));
                 let stamp = tokio::task::spawn_blocking(move || match followed {
-                    Followed::All => asked.stamp_of_all().map(Some),
-                    Followed::One(id) => asked.stamp(id),
+                    Followed::All => Ok((Some(asked.stamp_of_all()?), None)),
+                    // A study that is followed is remembered.
+                    Followed::One(id) => {
+                        let seen = holds.map_or_else(|| asked.seen(id), |seen| Ok(Some(seen)))?;
+                        Ok((asked.stamp(id)?, seen))
+                    }
                 });
+                let stamp: Result<crate::error::Result<_>, _> = stamp.await;
                 // A store that does not answer now may do so later.
-                if let Ok(Ok(Some(stamp))) = stamp.await
-                    && last.as_ref() != Some(&stamp)
-                {
-                    let event = Event::default().data("changed");
-                    return Some((Ok(event), Some(stamp)));
+                if let Ok(Ok((Some(stamp), seen))) = stamp {
+                    held = seen;
+                    if last.as_ref() != Some(&stamp) {
+                        last = Some(stamp);
+                        let event = Event::default().data("changed");
+                        return Some((Ok(event), (last, held)));
+                    }
                 }
                 tokio::time::sleep(TICK).await;
             }

@@ -11,11 +11,15 @@ const ROW: f64 = 24.0;
 const LEFT: f64 = 190.0;
 const WIDTH: f64 = 440.0;
 
-/// The share of each decision in the variance of the score, the largest first.
-pub fn importances(view: &View, found: &[Importance]) -> Drawing {
+/// The share of each decision in the variance of the score, the largest first; `found` is `None` until it is computed.
+pub fn importances(view: &View, found: Option<&[Importance]>) -> Drawing {
     let title = "Importance of the decisions";
+    let Some(found) = found else {
+        return Drawing::empty(title, "Is being computed.");
+    };
     if found.is_empty() {
-        return Drawing::empty(title, "Needs 16 trials with scores that differ.");
+        let why = "Needs 16 trials with scores that differ, and decisions that do.";
+        return Drawing::empty(title, why);
     }
     let rows: Vec<(String, &Importance)> = found
         .iter()

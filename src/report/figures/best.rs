@@ -4,7 +4,7 @@ use maud::html;
 
 use super::drawing::{Drawing, Tip};
 use super::frame::{Axis, Frame, clipped, one, short};
-use crate::report::view::{Control, Over, Point, Select, View};
+use crate::report::view::{Control, Over, Point, Select, View, is_random};
 
 /// How many trials the moving mean is of.
 const WINDOW: usize = 10;
@@ -99,10 +99,15 @@ pub fn best(view: &View, select: &Select, control: Option<&Control>) -> Drawing 
         legend.push(("failed", "failed".into()));
     }
     let mut notes = Vec::new();
-    if let Some((control, _)) = &control {
-        legend.push(("control", "control".into()));
-        notes.push(format!("Control: {}.", control.name));
-    } else if view.points.iter().all(|point| point.uniform) {
+    if let Some((control, points)) = &control {
+        if points.is_empty() {
+            let why = "it has no place on this axis";
+            notes.push(format!("Control: {}; {why}.", control.name));
+        } else {
+            legend.push(("control", "control".into()));
+            notes.push(format!("Control: {}.", control.name));
+        }
+    } else if is_random(view) {
         notes.push("All architectures were drawn uniformly: this is a random search.".into());
     }
     if below > 0 {
@@ -176,16 +181,17 @@ fn across(view: &View, over: Over) -> Vec<f64> {
     of.collect()
 }
 
-/// The control on the same axis, as far as `end`. Of work beside training nothing is known.
+/// The control on the same axis, as far as `end`; nothing where it has no place there.
 fn compared(control: &Control, over: Over, end: f64) -> Vec<(f64, f64)> {
-    let points = control.best.iter().enumerate().map(|(index, best)| {
-        let x = match over {
-            Over::Trials => (index + 1) as f64,
-            Over::Compute | Over::Time => control.seconds[index],
-        };
-        (x, *best)
-    });
-    points.filter(|point| point.0 <= end * 1.0001).collect()
+    let across: Vec<f64> = match (over, &control.elapsed) {
+        (Over::Trials, _) => (1..=control.best.len()).map(|n| n as f64).collect(),
+        (Over::Compute, _) => control.seconds.clone(),
+        (Over::Time, Some(elapsed)) => elapsed.clone(),
+        (Over::Time, None) => Vec::new(),
+    };
+    let points = across.into_iter().zip(control.best.iter().copied());
+    let on_axis = |&(x, best): &(f64, f64)| x <= end * 1.0001 && best.is_finite();
+    points.filter(on_axis).collect()
 }
 
 /// The mean of the last scores at each.

@@ -33,6 +33,12 @@ pub struct Drawing {
     pub tips: Vec<Tip>,
 }
 
+/// Whether no XML may have a sign (XML 1.0, §2.2).
+fn foreign(sign: char) -> bool {
+    sign.is_control() && !matches!(sign, '\t' | '\n' | '\r')
+        || matches!(sign, '\u{fffe}' | '\u{ffff}')
+}
+
 /// The room for the title of a file.
 const HEAD: f64 = 30.0;
 
@@ -70,7 +76,15 @@ impl Drawing {
                 g transform=(format!("translate(0 {HEAD})")) { (self.body) }
             }
         };
-        markup.into_string()
+        markup.into_string().replace(foreign, "\u{fffd}")
+    }
+
+    /// With the number of the controller that it is about in its title, where there are several; counted from 0.
+    pub fn numbered(mut self, controller: u64, several: bool) -> Self {
+        if several {
+            self.title += &format!(", controller {}", controller + 1);
+        }
+        self
     }
 
     /// A picture of nothing, that says why.

@@ -143,6 +143,14 @@ impl Client {
         }
     }
 
+    /// Tells the API something of `run`.
+    fn tell(&self, path: &str, body: &Value) -> Result<()> {
+        match self.call("POST", path, Some(body))? {
+            Some(_) => Ok(()),
+            None => Err(self.failed(&"it does not know the run any more")),
+        }
+    }
+
     fn text(&self, value: Option<&Value>, path: &[&str]) -> Result<String> {
         let found =
             value.and_then(|value| path.iter().try_fold(value, |value, name| value.get(name)));
@@ -222,7 +230,7 @@ impl Client {
     pub(super) fn log(&self, run: &Run, metrics: &[Metric]) -> Result<()> {
         for some in metrics.chunks(METRICS) {
             let body = json!({ "run_id": run.id, "metrics": some });
-            self.call("POST", "runs/log-batch", Some(&body))?;
+            self.tell("runs/log-batch", &body)?;
         }
         Ok(())
     }
@@ -231,7 +239,7 @@ impl Client {
     pub(super) fn describe(&self, run: &Run, params: &BTreeMap<String, String>) -> Result<()> {
         let send = |some: &mut Vec<Value>| {
             let body = json!({ "run_id": run.id, "params": std::mem::take(some) });
-            self.call("POST", "runs/log-batch", Some(&body)).map(drop)
+            self.tell("runs/log-batch", &body)
         };
         let (mut some, mut bytes) = (Vec::new(), 0);
         for (key, value) in params {
@@ -253,14 +261,14 @@ impl Client {
     /// Says that a run goes on.
     pub(super) fn goes_on(&self, run: &Run) -> Result<()> {
         let body = json!({ "run_id": run.id, "status": "RUNNING" });
-        self.call("POST", "runs/update", Some(&body)).map(drop)
+        self.tell("runs/update", &body)
     }
 
     /// Ends a run.
     pub(super) fn end(&self, run: &Run, status: &str, time: f64) -> Result<()> {
         let end = (time * 1000.0).round() as i64;
         let body = json!({ "run_id": run.id, "status": status, "end_time": end });
-        self.call("POST", "runs/update", Some(&body)).map(drop)
+        self.tell("runs/update", &body)
     }
 
     /// Keeps a file of a run. `false`: the server keeps no files for its clients (it was started without
@@ -282,5 +290,53 @@ impl Client {
                 Err(self.failed(&format!("it answers the file {name} with {status}, {text}")))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn numbers_for_a_run_that_is_gone_are_not_taken_for_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        // A server that was started again with another database.
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = BufReader::new(stream.try_clone().unwrap());
+            let mut length = 0;
+            for line in request.by_ref().lines().map_while(std::result::Result::ok) {
+                let header = line.to_lowercase();
+                if let Some(of) = header.strip_prefix("content-length:") {
+                    length = of.trim().parse().unwrap();
+                }
+                if line.is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            request.read_exact(&mut body).unwrap();
+            let said = r#"{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such run"}"#;
+            let length = said.len();
+            write!(
+                stream,
+                "HTTP/1.1 404 Not Found\r\ncontent-length: {length}\r\n\r\n{said}"
+            )
+            .unwrap();
+        });
+        let run = Run {
+            id: "gone".into(),
+            artifacts: String::new(),
+            ended: None,
+        };
+        let metric = Metric::new("reward", 0.5, 0.0, 1);
+        let sent = Client::new(&address).unwrap().log(&run, &[metric]);
+        let error = sent.unwrap_err().to_string();
+        assert!(error.contains("does not know the run any more"), "{error}");
+        server.join().unwrap();
     }
 }

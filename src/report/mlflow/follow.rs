@@ -13,6 +13,7 @@ use super::mail::{Account, Mail, Word};
 use super::metric::{Metric, of_test, of_trial, of_update};
 use crate::error::{Error, Result};
 use crate::network::Digest;
+use crate::report::progress::Progress;
 use crate::study::store::{About, Kept, StudyStore};
 use crate::study::{Ended, Learned, Recorder, Tested, Trial};
 
@@ -33,16 +34,13 @@ pub struct Followed {
     pub store: Option<(Arc<dyn StudyStore>, Kept)>,
 }
 
-/// Says something to people.
-pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
-
 /// Follows a study into MLflow.
 pub struct Follower {
     words: Option<SyncSender<Word>>,
     /// Ends when the thread does.
     over: Receiver<()>,
     account: Arc<Account>,
-    tell: Tell,
+    progress: Arc<Progress>,
     url: String,
     /// The study's name, if a store has what could not be sent.
     stored: Option<String>,
@@ -54,11 +52,11 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Follows `study` to `destination`; `tell` says to people what goes wrong.
+    /// Follows `study` to `destination`; `progress` tells what goes wrong.
     ///
     /// # Errors
     /// [`Error::Invalid`] for what is no address; [`Error::Io`] where no thread can be started.
-    pub fn new(destination: Destination, study: Followed, tell: Tell) -> Result<Self> {
+    pub fn new(destination: Destination, study: Followed, progress: Arc<Progress>) -> Result<Self> {
         let client = Client::new(&destination.url)?;
         let (words, heard) = sync_channel(QUEUE);
         let (alive, over) = channel::<()>();
@@ -68,7 +66,13 @@ impl Follower {
             .store
             .as_ref()
             .map(|(_, kept)| kept.about.name.clone());
-        let mail = Mail::new(client, destination, study, tell.clone(), account.clone());
+        let mail = Mail::new(
+            client,
+            destination,
+            study,
+            progress.clone(),
+            account.clone(),
+        );
         let work = move || {
             let _alive = alive;
             mail.work(&heard);
@@ -80,7 +84,7 @@ impl Follower {
             words: Some(words),
             over,
             account,
-            tell,
+            progress,
             url,
             stored,
             created,
@@ -143,7 +147,7 @@ impl Follower {
             }
             None => String::new(),
         };
-        (self.tell)(&format!("MLflow {what}{why}{later}"));
+        self.progress.insist(&format!("MLflow {what}{why}{later}"));
     }
 }
 

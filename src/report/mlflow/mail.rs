@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::client::{Client, Destination, METRICS, Run};
-use super::follow::{Followed, Tell};
+use super::follow::Followed;
 use super::metric::Metric;
 use super::{NO_FILES, artifacts, cut_note, key, names, params, tags};
 use crate::error::{Error, Result};
+use crate::report::progress::Progress;
+use crate::report::words::now;
 use crate::study::{Ended, Trial};
 
 /// How long metrics gather before they are sent.
@@ -53,7 +55,7 @@ pub(super) struct Mail {
     client: Client,
     destination: Destination,
     study: Followed,
-    tell: Tell,
+    progress: Arc<Progress>,
     account: Arc<Account>,
     run: Option<Run>,
     /// Parameters that wait.
@@ -67,7 +69,7 @@ impl Mail {
         client: Client,
         destination: Destination,
         study: Followed,
-        tell: Tell,
+        progress: Arc<Progress>,
         account: Arc<Account>,
     ) -> Self {
         Self {
@@ -75,7 +77,7 @@ impl Mail {
             destination,
             params: params(&study.about, &study.params),
             study,
-            tell,
+            progress,
             account,
             run: None,
             waiting: VecDeque::new(),
@@ -101,6 +103,8 @@ impl Mail {
             wait = match self.send() {
                 Ok(()) => GATHER,
                 Err(error) => {
+                    // It may be another server by then.
+                    self.run = None;
                     self.failed(&error);
                     (wait * 2).min(LONGEST_WAIT)
                 }
@@ -125,7 +129,7 @@ impl Mail {
     fn failed(&mut self, error: &Error) {
         *self.account.error.lock() = Some(error.to_string());
         if !std::mem::replace(&mut self.told, true) {
-            (self.tell)(&format!(
+            self.progress.note(&format!(
                 "MLflow does not get what the search records, for now: {error}"
             ));
         }
@@ -163,7 +167,7 @@ impl Mail {
             self.account.sent.fetch_add(1, Relaxed);
             self.params.clear();
             if let Some(note) = cut_note(&shortened) {
-                (self.tell)(&note);
+                self.progress.note(&note);
             }
         }
         Ok(())
@@ -195,7 +199,7 @@ impl Mail {
             None => None,
         };
         if !artifacts::send(&self.client, &run, &self.study.about.source, best, table)? {
-            (self.tell)(NO_FILES);
+            self.progress.note(NO_FILES);
         }
         self.account.sent.fetch_add(1, Relaxed);
         let status = match ended {
@@ -203,8 +207,6 @@ impl Mail {
             Ended::Interrupted => "KILLED",
             Ended::Failed => "FAILED",
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.map_or(self.study.created, |now| now.as_secs_f64());
-        self.client.end(&run, status, now)
+        self.client.end(&run, status, now())
     }
 }

@@ -29,7 +29,7 @@ fn number<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> 
 
 impl Metric {
     /// `time` in seconds since 1970.
-    fn new(key: &str, value: f64, time: f64, step: i64) -> Self {
+    pub(super) fn new(key: &str, value: f64, time: f64, step: i64) -> Self {
         Self {
             key: names::key(key),
             value,

@@ -11,7 +11,7 @@ mod names;
 
 pub use client::{Client, Destination};
 pub use export::{Exported, export};
-pub use follow::{Followed, Follower, Tell};
+pub use follow::{Followed, Follower};
 
 use std::collections::BTreeMap;
 

@@ -45,7 +45,8 @@ pub struct Progress {
 /// One loop over trials.
 struct Run {
     screen: Option<Screen>,
-    started: Instant,
+    /// Since when trials take their time, and how many there were: those of an earlier session take none.
+    since: (Instant, u64),
     done: u64,
     /// What will be done when the present round of the loop is over.
     expected: u64,
@@ -125,13 +126,21 @@ impl Progress {
         }
     }
 
+    /// Tells the user something that matters to whoever wanted to hear nothing, too.
+    pub fn insist(&self, text: &str) {
+        match self.audience {
+            Audience::Nobody => warn(text),
+            Audience::Programs | Audience::People => self.note(text),
+        }
+    }
+
     /// Starts a loop of `total` trials.
     pub fn start(&self, total: u64) {
         let screen = self.audience == Audience::People && std::io::stderr().is_terminal();
         self.event(&json!({ "event": "loop", "trials": (total < u64::MAX).then_some(total) }));
         *self.run.lock() = Some(Run {
             screen: screen.then(|| Screen::new(total)),
-            started: Instant::now(),
+            since: (Instant::now(), 0),
             done: 0,
             expected: 0,
             total,
@@ -146,21 +155,24 @@ impl Progress {
     }
 
     /// Tells that a trial is over, in the midst of a round that makes several. The last one of a round is
-    /// told by [`advance`](Self::advance).
-    pub fn recorded(&self) {
+    /// told by [`advance`](Self::advance), which says what `known` is.
+    pub fn recorded(&self, known: bool) {
         let run = self.run.lock();
         let between = run.as_ref().map(|run| run.done + 1..run.expected);
         drop(run);
         if let Some(between) = between.filter(|between| !between.is_empty()) {
-            self.advance(between.start);
+            self.advance(between.start, known);
         }
     }
 
-    /// Tells that `done` trials of the loop are over.
-    pub fn advance(&self, done: u64) {
+    /// Tells that `done` trials of the loop are over; `known`: the last is one of an earlier session.
+    pub fn advance(&self, done: u64, known: bool) {
         let mut run = self.run.lock();
         let Some(run) = run.as_mut() else { return };
         run.done = done;
+        if known {
+            run.since = (Instant::now(), done);
+        }
         let facts = self.facts.lock();
         let left = run
             .left()
@@ -309,13 +321,37 @@ pub fn warn(text: &str) {
 }
 
 impl Run {
-    /// The time left, by the average of the trials so far.
+    /// The time left, by the average of the trials of this session so far.
     fn left(&self) -> Option<Duration> {
-        let done = (self.done > 0 && self.total < u64::MAX).then_some(self.done as f64)?;
-        let per_trial = self.started.elapsed().as_secs_f64() / done;
+        let (since, before) = self.since;
+        let done = self.done.saturating_sub(before);
+        let done = (done > 0 && self.total < u64::MAX).then_some(done as f64)?;
+        let per_trial = since.elapsed().as_secs_f64() / done;
         let left = per_trial * self.total.saturating_sub(self.done) as f64;
         Duration::try_from_secs_f64(left)
             .ok()
             .map(|left| Duration::from_secs(left.as_secs()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_told_by_the_trials_of_this_session() {
+        let progress = Progress::new(Audience::Nobody);
+        progress.start(250);
+        let left = || progress.run.lock().as_ref().and_then(Run::left);
+        progress.advance(199, true);
+        progress.advance(200, true);
+        assert_eq!(left(), None, "those of an earlier session say nothing");
+        if let Some(run) = progress.run.lock().as_mut() {
+            run.since.0 -= Duration::from_secs(60);
+        }
+        progress.advance(201, false);
+        // 49 more, each a minute.
+        let left = left().unwrap().as_secs();
+        assert!((49 * 60..49 * 60 + 120).contains(&left), "{left}");
     }
 }

@@ -10,12 +10,12 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost::Message;
 
 use super::figures::confusion;
 use super::raster::png;
+use super::words::now;
 use crate::error::{Error, Result};
 use crate::study::{Ended, Learned, Recorder, Tested, Trial};
 use proto::{Event, Image, Summary, SummaryValue};
@@ -131,11 +131,15 @@ impl Recorder for Events {
     }
 
     fn learned(&mut self, learned: &Learned) -> Result<()> {
-        let scalars = learned.scalars.iter();
-        self.scalars(
-            learned.step,
-            scalars.map(|(tag, value)| (tag.as_str(), *value)),
-        )
+        // The first has the original's names.
+        let prefix = match learned.controller {
+            0 => String::new(),
+            other => format!("controller_{}/", other + 1),
+        };
+        let named = |(tag, value): &(String, f64)| (format!("{prefix}{tag}"), *value);
+        let named: Vec<_> = learned.scalars.iter().map(named).collect();
+        let scalars = named.iter().map(|(tag, value)| (tag.as_str(), *value));
+        self.scalars(learned.step, scalars)
     }
 
     fn tested(&mut self, tested: &Tested) -> Result<()> {
@@ -149,7 +153,10 @@ impl Recorder for Events {
             return Ok(());
         }
         let drawing = confusion(tested);
-        let png = png(&drawing.standalone(), 1.0)?;
+        // A picture ends no search.
+        let Ok(png) = png(&drawing.standalone(), 1.0) else {
+            return Ok(());
+        };
         let image = Image {
             // As PNG has them, after the signature and the head of the first chunk (PNG, §11.2.2).
             width: be(&png, 16),
@@ -208,10 +215,4 @@ fn masked_crc(data: &[u8]) -> u32 {
     crc32c::crc32c(data)
         .rotate_right(15)
         .wrapping_add(0xa282_ead8)
-}
-
-/// Seconds since 1970.
-fn now() -> f64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0.0, |d| d.as_secs_f64())
 }

@@ -1,7 +1,10 @@
 //! What random search would have come to: the control that every search is judged against (Li & Talwalkar, arXiv
 //! 1902.07638). From another study, or from the architectures that the study itself drew uniformly.
 
-use super::View;
+use std::collections::BTreeMap;
+
+use super::{Point, View};
+use crate::network::Digest;
 
 /// The probability of a rank that is not worth adding.
 const NEGLIGIBLE: f64 = 1e-18;
@@ -14,23 +17,31 @@ const FEWEST: usize = 5;
 pub struct Control {
     /// What it is, for the legend.
     pub name: String,
-    /// The best score after so many trials, from 1.
+    /// The best score after so many trials, from 1; minus infinity before the first score.
     pub best: Vec<f64>,
     /// The seconds of training until then.
     pub seconds: Vec<f64>,
+    /// The seconds of work until then; `None` where it never ran by itself.
+    pub elapsed: Option<Vec<f64>>,
 }
 
 impl Control {
-    /// What is to be expected of random search, by the trials of `view` that were drawn uniformly. `None` where there are
-    /// fewer than five, or all were: then the study is a random search itself.
+    /// What is to be expected of random search, by the trials of `view` that were drawn uniformly; a draw that failed
+    /// counts as one, with the lowest score that a draw had. `None` where there are fewer than five draws with a score,
+    /// where all trials are draws, so that the study [is a random search](is_random) itself, and where some were trained
+    /// again for longer: then the draws had less than the whole training.
     pub fn of(view: &View) -> Option<Self> {
-        let (scores, seconds): (Vec<f64>, Vec<f64>) = drawn(view)?.into_iter().unzip();
-        let each = seconds.iter().sum::<f64>() / seconds.len() as f64;
-        let best = expected_best(&scores);
+        let drawn = drawn(view)?;
+        let lowest = drawn.iter().filter_map(|point| point.score);
+        let lowest = lowest.reduce(f64::min)?;
+        let scores = drawn.iter().map(|point| point.score.unwrap_or(lowest));
+        let best = expected_best(&scores.collect::<Vec<f64>>());
         let count = best.len();
+        let each = drawn.iter().map(|point| point.seconds).sum::<f64>() / count as f64;
         Some(Self {
             name: format!("random search, expected by its {count} uniform draws"),
             seconds: (1..=count).map(|n| n as f64 * each).collect(),
+            elapsed: None,
             best,
         })
     }
@@ -42,7 +53,6 @@ impl Control {
 
     /// What another study came to.
     pub fn from(view: &View) -> Self {
-        let uniform = view.points.iter().all(|point| point.uniform);
         let mut highest = f64::NEG_INFINITY;
         let mut spent = 0.0;
         let so_far = view.points.iter().map(|point| {
@@ -51,23 +61,43 @@ impl Control {
             (highest, spent)
         });
         let (best, seconds) = so_far.unzip();
-        let kind = if uniform { "random search" } else { "study" };
+        let kind = if is_random(view) {
+            "random search"
+        } else {
+            "study"
+        };
         Self {
             name: format!("{kind} {}", view.name()),
             best,
             seconds,
+            elapsed: Some(view.points.iter().map(|point| point.elapsed).collect()),
         }
     }
 }
 
-/// The scores and seconds of the trials that were drawn uniformly; see [`Control::of`].
-fn drawn(view: &View) -> Option<Vec<(f64, f64)>> {
-    let drawn = view.points.iter().filter(|point| point.uniform);
-    let drawn: Vec<(f64, f64)> = drawn
-        .filter_map(|point| Some((point.score?, point.seconds)))
-        .collect();
-    let some = drawn.len() >= FEWEST && drawn.len() < view.points.len();
+/// Whether all trials of `view` are uniform draws, none of them trained again for longer.
+pub fn is_random(view: &View) -> bool {
+    view.points.iter().all(|point| point.uniform) && !has_rungs(view)
+}
+
+/// The trials that were drawn uniformly; see [`Control::of`].
+fn drawn(view: &View) -> Option<Vec<&Point>> {
+    let drawn: Vec<&Point> = view.points.iter().filter(|point| point.uniform).collect();
+    let scored = drawn.iter().filter(|point| point.score.is_some()).count();
+    let some = scored >= FEWEST && drawn.len() < view.points.len() && !has_rungs(view);
     some.then_some(drawn)
+}
+
+/// Whether a uniform draw was evaluated in more than one way, as successive halving does.
+fn has_rungs(view: &View) -> bool {
+    let mut first: BTreeMap<_, Digest> = BTreeMap::new();
+    let mut uniform = view.points.iter().filter(|point| point.uniform);
+    uniform.any(|point| {
+        let Some(digest) = point.digest else {
+            return false;
+        };
+        *first.entry(point.child()).or_insert(digest) != digest
+    })
 }
 
 /// The expected highest of n of the `scores`, drawn without replacement, for n from 1 to all (Dodge et al., "Show Your

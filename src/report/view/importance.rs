@@ -1,10 +1,14 @@
 //! Which decision matters: functional analysis of variance over a random forest (Hutter, Hoos & Leyton-Brown, "An
 //! Efficient Approach for Assessing Hyperparameter Importance", 2014).
 
+use std::num::NonZeroUsize;
+
 use fanova::{FanovaOptions, RandomForestOptions};
 
 use super::{NONE, View};
 
+/// The trees of the forest.
+const TREES: u64 = 100;
 /// The fewest trials that say something.
 const FEWEST: usize = 16;
 /// The most trials that the forest is grown on; of more, every so-many-th.
@@ -59,28 +63,45 @@ pub fn importance(view: &View) -> Vec<Importance> {
         .iter()
         .map(|(_, column)| column.as_slice())
         .collect();
-    let forest = RandomForestOptions::new().seed(0);
-    let Ok(mut fanova) = FanovaOptions::new()
-        .random_forest(forest)
-        .fit(columns, &scores)
-    else {
-        return Vec::new();
-    };
-    let mut shares: Vec<Importance> = features
-        .iter()
-        .enumerate()
-        .map(|(index, (axis, _))| {
-            let found = fanova.quantify_importance(&[index]);
-            Importance {
-                axis: *axis,
-                share: found.mean,
-                deviation: found.stddev,
-            }
+    // Tree by tree: one whose sample of the trials has scores that are all the same says nothing, and one in a forest makes
+    // the means of all decisions no numbers.
+    let mut shares = vec![Vec::new(); features.len()];
+    for seed in 0..TREES {
+        let tree = RandomForestOptions::new()
+            .trees(NonZeroUsize::MIN)
+            .seed(seed);
+        let tree = FanovaOptions::new().random_forest(tree);
+        let Ok(mut tree) = tree.fit(columns.clone(), &scores) else {
+            return Vec::new();
+        };
+        for (index, shares) in shares.iter_mut().enumerate() {
+            let share = tree.quantify_importance(&[index]).mean;
+            shares.extend(share.is_finite().then_some(share));
+        }
+    }
+    let importance = |((axis, _), shares): (&(usize, Vec<f64>), &Vec<f64>)| {
+        let (share, deviation) = mean_and_deviation(shares)?;
+        Some(Importance {
+            axis: *axis,
+            share,
+            deviation,
         })
-        .filter(|importance| importance.share.is_finite())
+    };
+    let mut found: Vec<Importance> = features
+        .iter()
+        .zip(&shares)
+        .filter_map(importance)
         .collect();
-    shares.sort_by(|a, b| b.share.total_cmp(&a.share));
-    shares
+    found.sort_by(|a, b| b.share.total_cmp(&a.share));
+    found
+}
+
+/// The mean of `values` and their standard deviation; `None` of none.
+fn mean_and_deviation(values: &[f64]) -> Option<(f64, f64)> {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (count > 0.0).then(|| (mean, (squares / (count - 1.0).max(1.0)).sqrt()))
 }
 
 /// The variance of the mean scores of the values in a column.
@@ -100,4 +121,17 @@ fn spread(column: &[f64], scores: &[f64]) -> f64 {
         .iter()
         .map(|(_, sum, count)| count * (sum / count - mean).powi(2));
     squares.sum::<f64>() / scores.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mean_and_deviation;
+
+    #[test]
+    fn the_mean_is_of_what_there_is() {
+        assert_eq!(mean_and_deviation(&[]), None);
+        assert_eq!(mean_and_deviation(&[0.5]), Some((0.5, 0.0)));
+        let (mean, deviation) = mean_and_deviation(&[0.1, 0.3]).unwrap();
+        assert!((mean - 0.2).abs() < 1e-12 && (deviation - 0.02_f64.sqrt()).abs() < 1e-12);
+    }
 }

@@ -5,15 +5,16 @@ mod control;
 mod importance;
 mod select;
 
-pub use control::{Control, expected_best};
+pub use control::{Control, expected_best, is_random};
 pub use importance::{Importance, importance};
 pub use select::{Cost, Only, Over, Select, Sort};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
 use crate::evaluation::{DataKey, FailureKind};
 use crate::network::Digest;
+use crate::report::words::clock;
 use crate::space::{Source, Value};
 use crate::study::store::{Kept, StudyStore, Work};
 use crate::study::{Brief, Choice, Learned, Tested};
@@ -65,6 +66,11 @@ pub struct Point {
 pub const NONE: u16 = u16::MAX;
 
 impl Point {
+    /// What tells its network from those of other trials, however long they were trained.
+    pub fn child(&self) -> (&str, u64, u64) {
+        (&self.architecture, self.params, self.macs)
+    }
+
     /// The index of its value on an axis.
     pub fn value(&self, axis: usize) -> Option<usize> {
         let value = self.values.get(axis).copied()?;
@@ -182,8 +188,10 @@ pub struct View {
     pub work: Vec<Work>,
     /// What its children learn from; `None` where a table answered.
     pub data: Option<DataKey>,
-    /// Measured latencies by the digest of the network, in milliseconds.
-    latencies: BTreeMap<String, f64>,
+    /// Measured latencies by the network, in milliseconds.
+    latencies: BTreeMap<Digest, f64>,
+    /// The networks of trials, where they had to be looked up.
+    networks: BTreeMap<usize, Option<Digest>>,
     facts: usize,
 }
 
@@ -203,6 +211,7 @@ impl View {
             work: Vec::new(),
             data: None,
             latencies: BTreeMap::new(),
+            networks: BTreeMap::new(),
             facts: 0,
         };
         view.refresh(store)?;
@@ -216,30 +225,26 @@ impl View {
     pub fn refresh(&mut self, store: &dyn StudyStore) -> Result<()> {
         let study = self.kept.id;
         self.running = store.is_held(study)?;
-        self.refresh_latencies(store)?;
         let before = self.points.len();
         loop {
             let some = store.briefs_after(study, self.points.len(), PIECE)?;
             let last = some.len() < PIECE;
-            for brief in some {
-                let latency = self.latency(store, &brief)?;
-                self.add(&brief, latency);
-            }
+            some.iter().for_each(|brief| self.add(brief));
             if last {
                 break;
             }
         }
-        if self.points.len() > before
-            && let Some(kept) = store.find(self.name())?
-        {
+        let grown = self.points.len() > before;
+        if grown && let Some(kept) = store.find(self.name())? {
             self.kept = kept;
+        }
+        if self.refresh_latencies(store)? || grown {
+            self.fill_latencies(store)?;
         }
         for (controller, choices) in store.controllers(study)? {
             let teaching = self.teachings.entry(controller).or_default();
             teaching.choices = choices;
         }
-        // A pool has no decisions of its own to show, but updates.
-        self.teachings.entry(0).or_default();
         for (&controller, teaching) in &mut self.teachings {
             loop {
                 let after = teaching.updates.last().map_or(0, |learned| learned.step);
@@ -256,34 +261,47 @@ impl View {
         Ok(())
     }
 
-    fn refresh_latencies(&mut self, store: &dyn StudyStore) -> Result<()> {
+    /// Reads the latencies that were measured since; whether there are any.
+    fn refresh_latencies(&mut self, store: &dyn StudyStore) -> Result<bool> {
         let facts = store.facts(self.kept.id)?;
+        let before = self.latencies.len();
         for fact in facts
             .iter()
             .skip(self.facts)
             .filter(|fact| fact.kind == "latency")
         {
             let network = fact.question.split(' ').next().unwrap_or_default();
-            if let Some(milliseconds) = fact.answer.as_f64() {
-                self.latencies.insert(network.to_string(), milliseconds);
+            if let (Ok(network), Some(milliseconds)) = (network.parse(), fact.answer.as_f64()) {
+                self.latencies.insert(network, milliseconds);
             }
         }
         self.facts = facts.len();
+        Ok(self.latencies.len() > before)
+    }
+
+    /// Gives trials the latencies of their networks. A latency may be measured long after its trial.
+    fn fill_latencies(&mut self, store: &dyn StudyStore) -> Result<()> {
+        if self.latencies.is_empty() {
+            return Ok(());
+        }
+        let trained = |point: &&mut Point| point.latency.is_none() && point.digest.is_some();
+        for point in self.points.iter_mut().filter(trained) {
+            let network = match self.networks.get(&point.number) {
+                Some(network) => *network,
+                None => {
+                    let trial = store.trial(self.kept.id, point.number)?;
+                    let asked = trial.and_then(|trial| trial.evaluation);
+                    let network = asked.map(|asked| asked.network.digest());
+                    self.networks.insert(point.number, network);
+                    network
+                }
+            };
+            point.latency = network.and_then(|network| self.latencies.get(&network).copied());
+        }
         Ok(())
     }
 
-    /// The latency of a trial's network, where any was measured.
-    fn latency(&self, store: &dyn StudyStore, brief: &Brief) -> Result<Option<f64>> {
-        if self.latencies.is_empty() || brief.evaluation.is_none() {
-            return Ok(None);
-        }
-        let trial = store.trial(self.kept.id, brief.number)?;
-        let asked = trial.and_then(|trial| trial.evaluation);
-        let network = asked.map(|asked| asked.network.digest().to_string());
-        Ok(network.and_then(|digest| self.latencies.get(&digest).copied()))
-    }
-
-    fn add(&mut self, brief: &Brief, latency: Option<f64>) {
+    fn add(&mut self, brief: &Brief) {
         let decided = brief.actions.iter().flat_map(|actions| &actions.decided);
         let mut values = vec![NONE; self.axes.len()];
         for decided in decided {
@@ -314,7 +332,7 @@ impl View {
             loss: outcome.loss,
             params: outcome.params,
             macs: outcome.macs,
-            latency,
+            latency: None,
             seconds: if brief.cached { 0.0 } else { outcome.seconds },
             elapsed: brief.elapsed,
             known: brief.cached,
@@ -334,6 +352,15 @@ impl View {
         &self.kept.about.name
     }
 
+    /// The controllers that have had updates, with their numbers from 0.
+    pub fn taught(&self) -> Vec<(u64, &Teaching)> {
+        let taught = self.teachings.iter();
+        let taught = taught.filter(|(_, teaching)| !teaching.updates.is_empty());
+        taught
+            .map(|(&number, teaching)| (number, teaching))
+            .collect()
+    }
+
     /// The trial with the highest score; the earliest of equals.
     pub fn best(&self) -> Option<&Point> {
         let scored = self.points.iter().filter(|point| point.score.is_some());
@@ -351,8 +378,8 @@ impl View {
                 .unwrap_or_default()
                 .total_cmp(&a.score.unwrap_or_default())
         });
-        let mut seen = std::collections::BTreeSet::new();
-        ranked.retain(|point| point.digest.is_none_or(|digest| seen.insert(digest)));
+        let mut seen = BTreeSet::new();
+        ranked.retain(|point| seen.insert(point.child()));
         ranked.truncate(n);
         ranked
     }
@@ -370,6 +397,17 @@ impl View {
         kinds
     }
 
+    /// How many trials failed, and of what kinds: `3 oom, 1 shape`.
+    pub fn failed(&self) -> (usize, String) {
+        let kinds = self.failures();
+        let words: Vec<String> = kinds
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        let count = kinds.iter().map(|(_, count)| count).sum();
+        (count, words.join(", "))
+    }
+
     /// How many trials were answered from what was known.
     pub fn known(&self) -> usize {
         self.points.iter().filter(|point| point.known).count()
@@ -385,7 +423,8 @@ impl View {
         !self.latencies.is_empty()
     }
 
-    /// Something that differs whenever the study has changed.
+    /// Something that differs whenever the study has changed, and some times a minute, since pages say how long ago
+    /// things were.
     pub fn stamp(&self) -> String {
         let updates = self
             .teachings
@@ -395,10 +434,18 @@ impl View {
         let (trials, tests) = (self.points.len(), self.tests.len());
         let jobs = self.work.iter().map(|work| {
             let progress = work.progress.as_deref().unwrap_or_default();
-            format!("{}{:?}{progress}", work.id, work.state)
+            let silent = work.lease.is_some_and(|lease| lease <= 0.0);
+            format!(
+                "{} {:?} {} {silent} {progress}",
+                work.id, work.state, work.attempts
+            )
         });
         let jobs: String = jobs.collect::<Vec<_>>().join(",");
-        format!("{trials}-{updates}-{tests}-{}-{jobs}", self.running)
+        let (latencies, clock) = (self.latencies.len(), clock());
+        format!(
+            "{trials}-{updates}-{tests}-{latencies}-{}-{jobs}-{clock}",
+            self.running
+        )
     }
 }
 
@@ -415,3 +462,6 @@ impl Teaching {
         self.updates.push(learned);
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
