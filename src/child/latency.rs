@@ -82,9 +82,10 @@ mod tests {
     #[test]
     fn more_images_take_longer() {
         let time = |batch| latency(&classifier(32), &Device::flex(), batch, 5).unwrap();
-        let (one, many) = (time(1), time(256));
-        assert!(one > 0.0);
-        assert!(many > 4.0 * one, "one image {one} ms, 256 images {many} ms");
+        assert!(time(1) > 0.0);
+        // Another process may take the time of one measurement, but not of every one.
+        let more = || time(256) > 4.0 * time(1);
+        assert!((0..5).any(|_| more()), "256 images take no longer than one");
     }
 
     #[test]

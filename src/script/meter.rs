@@ -489,8 +489,14 @@ mod tests {
         });
         let running = meter.run().unwrap();
         assert_eq!(after(&meter, 90), None);
+        let began = Instant::now();
         drop(meter.work());
-        assert!(after(&meter, 11).is_some(), "a cheap call renews nothing");
+        // Unless the machine had no time for it.
+        let cheap = began.elapsed() < BUSY;
+        assert!(
+            after(&meter, 11).is_some() || !cheap,
+            "a cheap call renews nothing"
+        );
         meter.work().renews();
         assert_eq!(after(&meter, 100), None);
         let reason = after(&meter, 1).unwrap();

@@ -5,7 +5,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use expectrl::session::OsSession;
+use expectrl::{Captures, Expect, Needle};
 use tempfile::TempDir;
 
 /// The binary under test.
@@ -25,7 +30,7 @@ pub fn shared_data() -> PathBuf {
 pub fn serve(name: &str, answer: impl Into<Vec<u8>>) -> String {
     let (listener, answer) = (TcpListener::bind("127.0.0.1:0").unwrap(), answer.into());
     let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let request = BufReader::new(stream.try_clone().unwrap()).lines();
         request.map_while(Result::ok).find(String::is_empty);
@@ -33,6 +38,32 @@ pub fn serve(name: &str, answer: impl Into<Vec<u8>>) -> String {
         let _ = stream.write_all(&answer);
     });
     format!("http://{address}/{name}")
+}
+
+/// Waits until what `needle` makes is in what a session prints, and takes all up to it. What expectrl does, but it reads without a
+/// pause, which takes a core from what it waits for.
+pub fn seen<N: Needle>(
+    session: &mut OsSession,
+    needle: impl Fn() -> N,
+    patience: Duration,
+) -> Result<Captures, expectrl::Error> {
+    let started = Instant::now();
+    loop {
+        let found = session.check(needle())?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        if started.elapsed() > patience {
+            return Err(expectrl::Error::ExpectTimeout);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Held by tests that fill the machine, and by tests of programs that give up after some seconds: they do not meet.
+pub fn busy() -> MutexGuard<'static, ()> {
+    static BUSY: Mutex<()> = Mutex::new(());
+    BUSY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A folder to run `nas-script` in, with a home folder apart that holds nothing.
@@ -103,7 +134,10 @@ impl Place {
     pub fn run_text_with(&self, args: &[&str], script: &str) -> Ran {
         let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
-        input.write_all(script.as_bytes()).unwrap();
+        if let Err(error) = input.write_all(script.as_bytes()) {
+            // Who refuses its arguments reads nothing.
+            assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe, "{error}");
+        }
         drop(input);
         self.ran(&child.wait_with_output().unwrap())
     }

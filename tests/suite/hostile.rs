@@ -16,10 +16,15 @@ use expectrl::process::unix::WaitStatus;
 use expectrl::session::OsSession;
 use expectrl::{Eof, Expect};
 
-use crate::harness::{NAS_SCRIPT, Place, Ran, repository};
+use crate::harness::{NAS_SCRIPT, Place, Ran, repository, seen};
 
-/// How long a script may go on before it is killed, which it may not come to.
+/// How long a script may work before it is killed, which it may not come to.
 const WATCHDOG: Duration = Duration::from_secs(10);
+/// How many times as long the clock may take where the machine does much else.
+const BUSY: u32 = 6;
+/// How long a session may take to answer, and until a line is typed again.
+const PATIENCE: Duration = Duration::from_secs(120);
+const AGAIN: Duration = Duration::from_secs(20);
 /// The most memory that it may ever have, in bytes.
 const MEMORY: u64 = 1 << 30;
 /// How many run at once.
@@ -99,6 +104,9 @@ impl Hostile {
     }
 }
 
+/// Limits for scripts that another limit than the clock ends, however busy the machine is.
+const UNHURRIED: &str = "seconds = \"none\"\n";
+
 /// A folder with a folder of scripts, and what they may not reach.
 fn tempting() -> Place {
     let place = Place::new();
@@ -120,6 +128,7 @@ fn tempting() -> Place {
         "scripts/pictures/b/2.png",
     );
     place.write("scripts/limits.toml", "variables = 8\n");
+    place.write("scripts/unhurried.toml", UNHURRIED);
     // A file that a reader waits for without end.
     let pipe = place.path("scripts/endless.rhai");
     assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
@@ -156,7 +165,8 @@ fn watched(place: &Place, mut child: Child) -> (Ran, u64) {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        if started.elapsed() > WATCHDOG {
+        let worked = worked(child.id()).unwrap_or_default();
+        if worked > WATCHDOG || started.elapsed() > BUSY * WATCHDOG {
             child.kill().unwrap();
             break child.wait().unwrap();
         }
@@ -168,6 +178,15 @@ fn watched(place: &Place, mut child: Child) -> (Ran, u64) {
         stderr: stderr.join().unwrap(),
     };
     (place.ran(&output), memory)
+}
+
+/// The time that processors have spent on the process; none once it has ended.
+fn worked(process: u32) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // After the name, which may hold anything: the 12th and 13th are user and system time in hundredths (proc(5)).
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let hundredths = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    Some(Duration::from_millis(10 * hundredths))
 }
 
 /// The most memory that the process has had, in bytes; none once it has ended.
@@ -245,8 +264,10 @@ const LINES: &[(&str, &str)] = &[
 fn a_session_outlives_hostile_lines() {
     let place = Place::new();
     let home = place.path("home");
+    place.write("unhurried.toml", UNHURRIED);
     let mut command = Command::new(NAS_SCRIPT);
     command
+        .args(["--limits", "unhurried.toml"])
         .current_dir(place.path("."))
         .env("HOME", &home)
         .env("XDG_DATA_HOME", &home)
@@ -254,32 +275,35 @@ fn a_session_outlives_hostile_lines() {
         .env("NO_COLOR", "1")
         .env("TERM", "xterm");
     let mut session = OsSession::spawn(command).unwrap();
-    session.set_expect_timeout(Some(Duration::from_secs(20)));
-    session.expect("nas> ").unwrap();
+    let prompt = |session: &mut OsSession| seen(session, || "nas> ", PATIENCE).unwrap();
+    prompt(&mut session);
     // What is typed before the prompt reads it may be lost, so it is typed again.
     let ask = |session: &mut OsSession, line: &str, answer: &str| {
         let mut tries = 0..5;
         let answered = tries.any(|_| {
             session.send(format!("{line}\r")).unwrap();
-            session.expect(answer).is_ok()
+            seen(session, || answer, AGAIN).is_ok()
         });
         assert!(answered, "{line}: no {answer}");
     };
     ask(&mut session, "let kept = 40; kept * 25", "1000");
-    session.expect("nas> ").unwrap();
+    prompt(&mut session);
     for (n, (line, reason)) in LINES.iter().enumerate() {
         ask(&mut session, line, reason);
-        session.expect("nas> ").unwrap();
+        prompt(&mut session);
         // A sum that is in no input.
         let (sum, kept) = (format!("kept * 1000 + {n}"), format!("{}", 40_000 + n));
         ask(&mut session, &sum, &kept);
-        session.expect("nas> ").unwrap();
+        prompt(&mut session);
     }
     let mut tries = 0..5;
     let ended = tries.any(|_| {
         // It may have ended meanwhile.
         let _ = session.send(":quit\r");
-        !matches!(session.expect(Eof), Err(expectrl::Error::ExpectTimeout))
+        !matches!(
+            seen(&mut session, || Eof, AGAIN),
+            Err(expectrl::Error::ExpectTimeout)
+        )
     });
     assert!(ended, "it does not end");
     let status = session.get_process().wait().unwrap();

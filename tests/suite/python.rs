@@ -25,8 +25,10 @@ pub fn python(name: &str, packages: &[&str]) -> PathBuf {
     let (python, ready) = (venv.join("bin/python"), venv.join("ready"));
     if !ready.exists() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&venv));
+        let patient = ["--retries", "10", "--timeout", "60"];
         let install = ["-m", "pip", "install", "--quiet"];
-        run(Command::new(&python).args(install).args(packages));
+        let install = install.iter().chain(&patient).chain(packages);
+        run(Command::new(&python).args(install));
         fs::write(&ready, "").unwrap();
     }
     python

@@ -576,11 +576,11 @@ fn ctrl_c_keeps_the_finished_trials() {
         ),
     );
     let child = place
-        .command(&["search.rhai", "--out", "run"])
+        .command(&["search.rhai", "--out", "run", "--limits", "none"])
         .spawn()
         .unwrap();
     let journal = place.path("run/trials.jsonl");
-    let patience = Instant::now() + Duration::from_secs(60);
+    let patience = Instant::now() + Duration::from_secs(120);
     let lines = || {
         fs::read_to_string(&journal)
             .unwrap_or_default()

@@ -12,7 +12,7 @@ use expectrl::{Eof, Expect, Regex};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::harness::{Place, Ran, repository, serve};
+use crate::harness::{Place, Ran, repository, seen, serve};
 
 /// A recipe that imports a file beside it.
 const RECIPE: &str = r#"//! An even part of a space.
@@ -584,15 +584,14 @@ fn nothing_is_run_or_kept_without_consent() {
             .stdout(Stdio::inherit())
             .stderr(Stdio::inherit());
         let mut terminal = OsSession::spawn(command).unwrap();
-        terminal.set_expect_timeout(Some(Duration::from_secs(60)));
-        terminal
-            .expect(Regex("add it as 'mine'\\? \\[y/N\\] "))
-            .unwrap();
+        let patience = Duration::from_secs(120);
+        let asked = || Regex("add it as 'mine'\\? \\[y/N\\] ");
+        seen(&mut terminal, asked, patience).unwrap();
         terminal.send(answer).unwrap();
-        let seen = terminal.expect(says).unwrap();
-        let before = String::from_utf8_lossy(seen.before()).into_owned();
+        let said = seen(&mut terminal, || says, patience).unwrap();
+        let before = String::from_utf8_lossy(said.before()).into_owned();
         assert!(!before.contains("it runs"), "{before}");
-        terminal.expect(Eof).unwrap();
+        seen(&mut terminal, || Eof, patience).unwrap();
         terminal.get_process().wait().unwrap()
     };
     for answer in ["\r", "n\r"] {

@@ -278,7 +278,11 @@ fn a_finished_study_goes_on_with_more_trials_and_refuses_other_questions() {
 fn a_study_is_one_process_at_a_time() {
     let place = Place::new();
     let slow = format!("{DIGITS}\nlet n = 0; loop {{ n += 1; }}");
-    let mut first = start(&place, &slow, &["--study", "s", "--out", "run"]);
+    let mut first = start(
+        &place,
+        &slow,
+        &["--study", "s", "--out", "run", "--limits", "none"],
+    );
     let trials = || fs::read_to_string(place.path("run/trials.jsonl"));
     let until = Instant::now() + Duration::from_secs(120);
     while trials().unwrap_or_default().lines().count() < 12 {

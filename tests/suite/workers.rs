@@ -158,7 +158,15 @@ fn what_had_ended_before_ctrl_c_is_kept() {
         std::thread::sleep(Duration::from_millis(20));
     }
     // The third network is like the first, and starts when that has ended.
-    std::thread::sleep(3 * started.elapsed() + Duration::from_secs(1));
+    let file = Address::file(place.path("nas-studies.db"));
+    let queue = store::open(&file).unwrap();
+    let done = |job: &store::Job| job.state == store::JobState::Done;
+    while !queue.jobs(&[3]).unwrap().iter().any(done) {
+        let patience = Duration::from_secs(600);
+        assert!(started.elapsed() < patience, "the third is not done");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(queue);
     let kill = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();

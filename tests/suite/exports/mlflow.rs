@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value as Json;
 
 use super::{RATE, STUDY, Searched, long, read, readers, search, searched};
-use crate::harness::{Place, serve};
+use crate::harness::{Place, busy, serve};
 use crate::runs::trials;
 use crate::workers::timeless;
 
@@ -59,7 +59,7 @@ impl Server {
             process,
             _place: place,
         };
-        let until = Instant::now() + Duration::from_secs(120);
+        let until = Instant::now() + Duration::from_secs(600);
         let answers = || ureq::get(format!("{}/health", server.url)).call().is_ok();
         while !answers() {
             let log = || server._place.read("log");
@@ -105,6 +105,7 @@ fn rewards(place: &Place) -> Vec<(u64, f64)> {
 
 #[test]
 fn mlflow_receives_studies_later_and_while_they_run() {
+    let _busy = busy();
     let server = Server::start();
     exported_twice_is_one_run(&server);
     followed_and_exported_is_one_run(&server);
@@ -291,13 +292,15 @@ fn a_search_is_followed_while_it_runs(server: &Server) {
         "trials=100000",
         "-p",
         "epochs=20",
+        "--limits",
+        "none",
     ];
     let to = ["--mlflow", &server.url, "--experiment", "endless"];
     let search = place
         .command(&[&endless[..], &to].concat())
         .spawn()
         .unwrap();
-    let until = Instant::now() + Duration::from_secs(120);
+    let until = Instant::now() + Duration::from_secs(600);
     let seen = || {
         let found = ureq::get(format!(
             "{}/api/2.0/mlflow/experiments/get-by-name?experiment_name=endless",
@@ -373,14 +376,8 @@ fn refusals_are_told(server: &Server) {
     }
 }
 
-/// An address where nobody listens.
-fn nowhere() -> String {
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    format!("http://{free}")
-}
+/// An address where nobody answers.
+const NOWHERE: &str = "http://127.0.0.1:1";
 
 #[test]
 fn an_export_says_what_went_wrong() {
@@ -391,7 +388,7 @@ fn an_export_says_what_went_wrong() {
         assert!(ran.stderr.contains(url), "{}", ran.stderr);
         ran.stderr
     };
-    let said = failed(&nowhere());
+    let said = failed(NOWHERE);
     assert!(said.contains("refused"), "{said}");
     let answer = "HTTP/1.1 403 Forbidden\r\ncontent-length: 69\r\n\r\n\
                   {\"error_code\": \"PERMISSION_DENIED\", \"message\": \"not for you, sorry!\"}  ";
@@ -490,7 +487,7 @@ fn a_search_goes_on_whatever_becomes_of_the_server() {
         (place, ran)
     };
     let (silent, _heard) = silent();
-    let (gone, down) = run(&nowhere());
+    let (gone, down) = run(NOWHERE);
     let (waits, slow) = run(&silent);
     for ran in [&down, &slow] {
         let warnings = ran

@@ -16,7 +16,10 @@ use crate::python;
 
 /// A Python with the readers of all exports.
 fn readers() -> PathBuf {
-    python::python("readers", &["mlflow", "tensorboard", "pillow"])
+    python::python(
+        "readers",
+        &["mlflow==3.17.*", "tensorboard==2.21.*", "pillow"],
+    )
 }
 
 /// What `tests/exports/<name>` prints.

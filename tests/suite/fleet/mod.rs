@@ -183,6 +183,18 @@ fn signal(signal: &str, process: u32) {
     assert!(sent.unwrap().success());
 }
 
+/// Asks a process to end by SIGTERM once it handles that: before, it would die of it.
+fn terminate(process: u32) {
+    until("the handler", || {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        // The mask of the signals that are caught, from the first (proc(5)).
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        caught.is_some_and(|mask| mask & (1 << 14) != 0)
+    });
+    signal("-TERM", process);
+}
+
 /// What a process that has no pipes to be read said, and how it ended.
 fn ended(child: Child) -> Output {
     child.wait_with_output().unwrap()

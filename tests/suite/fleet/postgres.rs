@@ -11,6 +11,7 @@ use nas_script::manager::Executor;
 
 use self::server::Server;
 use super::*;
+use crate::harness::busy;
 
 /// A child that takes some milliseconds.
 fn tiny(data: &Dataset, number: usize) -> Evaluation {
@@ -53,6 +54,7 @@ fn each_evaluation_has_one_outcome_with_many_workers() {
 
 /// Has children evaluated by so many workers, which are killed at random, while the server restarts twice.
 fn under_faults(count: usize) {
+    let _busy = busy();
     let Some(server) = Server::start("-c max_connections=300") else {
         return;
     };
@@ -100,7 +102,7 @@ fn under_faults(count: usize) {
     assert_eq!(count("jobs where state = 'done'"), all);
     assert_eq!(count("evaluations"), all);
     for mut worker in workers {
-        signal("-TERM", worker.id());
+        terminate(worker.id());
         assert!(worker.wait().unwrap().success());
     }
 }
@@ -253,6 +255,6 @@ fn nothing_is_lost_or_doubled_where_the_network_is_cut() {
     );
     let kept = server.sql(&queue.address, "select count(*) from evaluations");
     assert_eq!(kept, asked.len().to_string());
-    signal("-TERM", near.id());
+    terminate(near.id());
     assert!(super::ended(near).status.success());
 }

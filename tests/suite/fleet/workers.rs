@@ -11,7 +11,7 @@ fn task(data: &Dataset, asked: Evaluation) -> Task {
 
 /// Stops a worker, and returns what it had said.
 fn stop(worker: Child) -> Output {
-    signal("-TERM", worker.id());
+    terminate(worker.id());
     let output = ended(worker);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     output
@@ -102,7 +102,7 @@ fn what_a_worker_cannot_answer_rightly_it_refuses_with_the_reason() {
 fn a_worker_that_is_told_to_stop_ends_its_child_first() {
     let (queue, data) = (Queue::new(), digits());
     let worker = queue.worker(&[]);
-    let long = queue.enqueue(&task(&data, ask(&data, convolution(16), 300)));
+    let long = queue.enqueue(&task(&data, ask(&data, convolution(16), 3_000)));
     let next = queue.enqueue(&task(&data, quick(&data, 2)));
     queue.wait_for(long, |job| job.progress.is_some());
     // Slurm tells every process.
@@ -113,7 +113,7 @@ fn a_worker_that_is_told_to_stop_ends_its_child_first() {
     stop(worker);
     let job = queue.job(long);
     assert_eq!(job.state, JobState::Done);
-    assert_eq!(job.outcome.unwrap().history.len(), 300);
+    assert_eq!(job.outcome.unwrap().history.len(), 3_000);
     assert_eq!(state(&queue.job(next)), JobState::Ready);
 }
 

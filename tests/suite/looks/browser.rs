@@ -3,12 +3,22 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 /// How long a page may take to come to what is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long until it is looked at again.
+const PAUSE: Duration = Duration::from_millis(50);
+/// What is wrong while a page changes (WebDriver, §6.6).
+const PASSING: [&str; 4] = [
+    "stale element reference",
+    "no such element",
+    "element not interactable",
+    "element click intercepted",
+];
 /// The key under which WebDriver names an element (WebDriver, §11).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -51,7 +61,7 @@ impl Browser {
             Some(port.trim_end_matches('.').to_string())
         });
         // Whoever does not listen to it ends it.
-        std::thread::spawn(move || said.for_each(drop));
+        thread::spawn(move || said.for_each(drop));
         let port = port.expect("the driver's port");
         let profile = tempfile::tempdir().unwrap();
         let mut arguments: Vec<String> = [
@@ -126,30 +136,48 @@ impl Browser {
     /// Waits until the JavaScript expression `of` is true.
     #[track_caller]
     pub fn wait(&self, of: &str) {
+        let body = json!({ "script": format!("return Boolean({of})"), "args": [] });
         let started = Instant::now();
-        while self.run(&format!("return Boolean({of})")) != json!(true) {
+        loop {
+            // A page that is on its way has not what is asked for, which is an error.
+            let found = self.ask("/execute/sync", &body);
+            if found == json!(true) {
+                return;
+            }
             assert!(
                 started.elapsed() < PATIENCE,
-                "it never came that {of}; the page: {}",
+                "it never came that {of}: {found}; the page: {}",
                 self.text("body")
             );
-            std::thread::sleep(Duration::from_millis(50));
+            thread::sleep(PAUSE);
         }
     }
 
-    /// Does something with the first element of a CSS selector, again where the page put another in its place meanwhile.
+    /// Waits until the page has had its first update, which may replace any part of it.
+    #[track_caller]
+    pub fn settled(&self) {
+        self.wait("Number(document.body.dataset.updates) > 0");
+    }
+
+    /// Does something with the first element of a CSS selector, once it is there and can be reached; again where the page
+    /// put another in its place meanwhile.
     fn act(&self, selector: &str, action: &str, body: &Value) {
         let started = Instant::now();
         loop {
             let found = json!({ "using": "css selector", "value": selector });
-            let found = self.post("/element", &found);
-            let element = found[ELEMENT].as_str().unwrap();
-            let done = self.ask(&format!("/element/{element}/{action}"), body);
-            let replaced = done["error"] == json!("stale element reference");
-            if !replaced || started.elapsed() > PATIENCE {
-                assert!(done["error"].is_null(), "{action} {selector}: {done}");
+            let found = self.ask("/element", &found);
+            let done = match found[ELEMENT].as_str() {
+                Some(element) => self.ask(&format!("/element/{element}/{action}"), body),
+                None => found,
+            };
+            let Some(error) = done["error"].as_str() else {
                 return;
-            }
+            };
+            assert!(
+                PASSING.contains(&error) && started.elapsed() < PATIENCE,
+                "{action} {selector}: {done}"
+            );
+            thread::sleep(PAUSE);
         }
     }
 

@@ -30,6 +30,7 @@ fn it_follows_a_search_and_opens_a_trial() {
         .succeeded();
     let dashboard = Dashboard::start(&place, &[]);
     browser.open(&dashboard.address);
+    browser.settled();
     browser.click("a[href='/studies/1']");
     browser.wait("document.querySelector('#facts h1').innerText.includes('digits')");
     browser.wait("document.getElementById('live').innerText === 'live'");
@@ -73,6 +74,7 @@ fn it_follows_a_search_and_opens_a_trial() {
     let place_of_a_point =
         "const svg = document.querySelector('#course svg'), m = svg.getScreenCTM();
         const [x, y] = JSON.parse(svg.dataset.tips)[0]; return [x * m.a + m.e, y * m.d + m.f]";
+    browser.settled();
     let at = browser.run(place_of_a_point);
     browser.point(at[0].as_f64().unwrap(), at[1].as_f64().unwrap());
     browser.wait("!document.getElementById('tip').hidden");
@@ -88,6 +90,7 @@ fn it_follows_a_search_and_opens_a_trial() {
     let named = browser.run("return [...document.querySelectorAll('#trials td.bad')].length");
     assert_eq!(failed, named, "others than failures are listed");
     browser.open(&format!("{}studies/1", dashboard.address));
+    browser.settled();
     browser.run("document.querySelector(\"a.pick[aria-label='only head = gap']\").dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true }))");
     browser.wait("location.search.startsWith('?pick=') && document.querySelector('a.chip')");
     let chosen = browser.run("return [...document.querySelectorAll('#trials tbody tr')].every(r => r.innerText.includes('head=gap'))");

@@ -104,7 +104,7 @@ fn it_opens_from_a_file_without_a_network_and_for_everybody() {
             "Control: random search, expected by its",
             "accuracy on the test images",
             "Best score so far",
-            "Probabilities of the controller",
+            "Probabilities of the policy",
             "Importance of the decisions",
             "Confusion matrix",
             "SHA-256 of the data",
@@ -215,4 +215,93 @@ fn hostile_names_are_text_in_it() {
         "{title}"
     );
     browser.assert_quiet(&["file://"]);
+}
+
+#[test]
+fn every_controller_and_pool_is_in_it() {
+    let place = Place::new();
+    let script = r#"
+let space = StateSpace();
+space.add_state("kernel", [1, 3]);
+let alone = Controller(1, space);
+let together = ControllerPool(2, 2, space);
+let apart = ControllerPool(2, 2, space, #{ exchange: "none", batch_size: 2 });
+for policy in [alone, together, apart] {
+    for round in 0..8 {
+        let actions = policy.get_action();
+        policy.store_rollout(actions, actions.layers[0].kernel / 3.0);
+        policy.train_step();
+    }
+}
+"#;
+    place.write("three.rhai", script);
+    place
+        .run(&["three.rhai", "--study", "three", "--out", "run", "-q"])
+        .succeeded();
+    // In TensorBoard their curves are apart as well.
+    let run = std::fs::read_dir(place.path("run")).unwrap();
+    let mut paths = run.map(|entry| entry.unwrap().path());
+    let events = paths.find(|path| path.to_string_lossy().contains("tfevents"));
+    let events = std::fs::read(events.unwrap()).unwrap();
+    let events = String::from_utf8_lossy(&events);
+    for tag in [
+        "total_loss",
+        "controller_2/total_loss",
+        "controller_3/total_loss",
+    ] {
+        assert!(events.contains(tag), "no {tag}");
+    }
+    place
+        .run(&["report", "three", "--format", "svg", "-o", "plots"])
+        .succeeded();
+    for (name, decisions) in [("policy", 1), ("policy-2", 2), ("policy-3", 2)] {
+        let picture = place.read(&format!("plots/{name}.svg"));
+        let named = picture.matches("/kernel<").count();
+        assert_eq!(named, decisions, "{name}: {picture}");
+        assert!(picture.contains("class=\"heat\""), "{name}: {picture}");
+        let learnt = place.read(&format!("plots/{}.svg", name.replace("policy", "entropy")));
+        assert!(learnt.contains("class=\"series\""), "{name}: {learnt}");
+    }
+    place
+        .run(&["report", "three", "-o", "report.html"])
+        .succeeded();
+    let html = place.read("report.html");
+    assert!(html.contains("No trial has a score."), "{html}");
+    for number in 1..=3 {
+        let title = format!("Entropy of the policy, controller {number}");
+        assert!(html.contains(&title), "no {title:?}");
+    }
+}
+
+#[test]
+fn repeats_are_the_longest_run_of_each_seed_that_is_long_enough() {
+    let place = Place::new();
+    place.write("digits.rhai", DIGITS);
+    let run = |study: &str, seed: &str, trials: &str| {
+        let digits = ["digits.rhai", "--study", study, "--seed", seed];
+        let most = ["--max-trials", trials, "--workers", "0", "-q"];
+        place.run(&[&digits[..], &most].concat()).succeeded();
+    };
+    for (study, seed, trials) in [
+        ("first", "1", "6"),
+        ("second", "2", "6"),
+        ("second-again", "2", "7"),
+        ("just-begun", "3", "1"),
+    ] {
+        run(study, seed, trials);
+    }
+    let ran = place.run(&["report", "first", "-o", "report.md"]);
+    ran.succeeded();
+    let repeats = "repeats, of the same script with other seeds: second-again\n";
+    assert!(ran.stderr.contains(repeats), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("left out, with fewer trials (name them with --repeats): just-begun")
+    );
+    let text = place.read("report.md");
+    assert!(
+        text.contains("after 6 trials") && text.contains("over 2 runs"),
+        "{text}"
+    );
+    assert!(!text.contains("just-begun"), "{text}");
 }

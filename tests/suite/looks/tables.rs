@@ -3,12 +3,12 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use expectrl::Eof;
 use expectrl::session::OsSession;
-use expectrl::{Eof, Expect};
 use serde_json::Value;
 
 use super::{DIGITS, hostile};
-use crate::harness::Place;
+use crate::harness::{Place, seen};
 
 /// The events of a run with `--json`, all of whose lines must be JSON.
 fn events(text: &str) -> Vec<Value> {
@@ -142,10 +142,9 @@ fn a_terminal_shows_children_and_facts() {
             .stdout(Stdio::inherit())
             .stderr(Stdio::inherit());
         let mut session = OsSession::spawn(command).unwrap();
-        session.set_expect_timeout(Some(Duration::from_secs(120)));
         session.get_process_mut().set_window_size(100, 30).unwrap();
-        let seen = session.expect(Eof).unwrap();
-        let seen = String::from_utf8_lossy(seen.as_bytes()).into_owned();
+        let all = seen(&mut session, || Eof, Duration::from_secs(600)).unwrap();
+        let seen = String::from_utf8_lossy(all.as_bytes()).into_owned();
         for part in [
             "/12 network ",
             " parameters",

@@ -1,5 +1,7 @@
 //! Ctrl-C while something runs.
 
+use std::time::Duration;
+
 use super::terminal::{CTRL_C, CTRL_D, PROMPT, Terminal};
 
 #[test]
@@ -62,6 +64,8 @@ fn a_second_one_ends_the_process_if_it_has_not_stopped_yet() {
     // Nothing stops the host in the midst of making images.
     terminal.press("print(\"making\"); synthetic(#{ samples: 100_000, shape: [3, 32, 32] });\r");
     terminal.sees("\nmaking\r\n");
+    // It is in the midst of it, and will be for seconds.
+    std::thread::sleep(Duration::from_secs(1));
     terminal.press(CTRL_C);
     terminal.sees("Ctrl-C again: stop now");
     terminal.press(CTRL_C);

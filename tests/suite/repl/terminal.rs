@@ -8,7 +8,7 @@ use expectrl::process::unix::WaitStatus;
 use expectrl::session::OsSession;
 use expectrl::{Eof, Expect, Regex};
 
-use crate::harness::Place;
+use crate::harness::{Place, seen};
 
 pub const PROMPT: &str = "nas> ";
 pub const CTRL_C: &str = "\x03";
@@ -51,7 +51,6 @@ impl Terminal {
         command.stdin(Stdio::inherit());
         command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
         let mut session = OsSession::spawn(command).unwrap();
-        session.set_expect_timeout(Some(PATIENCE));
         // Wide enough that no line of a test wraps.
         let process = session.get_process_mut();
         process.set_window_size(240, 50).unwrap();
@@ -64,7 +63,7 @@ impl Terminal {
     /// Waits for a match of `pattern`, and returns it.
     #[track_caller]
     pub fn sees(&mut self, pattern: &str) -> String {
-        match self.session.expect(Regex(pattern)) {
+        match seen(&mut self.session, || Regex(pattern), PATIENCE) {
             Ok(found) => String::from_utf8_lossy(found.get(0).unwrap()).into_owned(),
             Err(error) => {
                 let mut rest = [0; 8192];
@@ -100,7 +99,7 @@ impl Terminal {
     /// Waits for the end of the process, and returns its exit code.
     #[track_caller]
     pub fn ends(&mut self) -> i32 {
-        match self.session.expect(Eof) {
+        match seen(&mut self.session, || Eof, PATIENCE) {
             Ok(_) => {}
             // Where the other end is closed, reading may fail as well as end.
             Err(expectrl::Error::IO(error)) if error.kind() != ErrorKind::TimedOut => {}
@@ -121,12 +120,11 @@ impl Terminal {
     /// them may be lost, so they are pressed until it ends.
     #[track_caller]
     pub fn leave(mut self, keys: &str) -> Place {
-        self.session.set_expect_timeout(Some(AGAIN));
         let started = Instant::now();
         loop {
             // It may have ended meanwhile.
             let _ = self.session.send(keys);
-            match self.session.expect(Eof) {
+            match seen(&mut self.session, || Eof, AGAIN) {
                 Err(expectrl::Error::ExpectTimeout) if started.elapsed() < PATIENCE => {}
                 Err(expectrl::Error::ExpectTimeout) => panic!("{keys:?} does not end the session"),
                 _ => break,
