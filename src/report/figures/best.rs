@@ -37,20 +37,17 @@ pub fn best(view: &View, select: &Select, control: Option<&Control>) -> Drawing 
     let end = across.last().copied().unwrap_or(1.0);
     let control = control.map(|control| (control, compared(control, select.over, end)));
 
-    let label = match select.over {
-        Over::Trials => "trials",
-        Over::Compute => "seconds of training, all trials together",
-        Over::Time => "seconds of work on the study",
+    let axis = match select.over {
+        Over::Trials => Axis::counted("trials", 0.0, end),
+        Over::Compute => Axis::exactly("seconds of training, all trials together", 0.0, end),
+        Over::Time => Axis::exactly("seconds of work on the study", 0.0, end),
     };
     let (floor, below) = floor(&every);
     let levels = every.iter().map(|p| p.1.max(floor));
     let beside = control
         .iter()
         .flat_map(|(_, points)| points.iter().map(|p| p.1));
-    let frame = Frame::new(
-        Axis::exactly(label, 0.0, end),
-        Axis::over("score", levels.chain(beside)),
-    );
+    let frame = Frame::new(axis, Axis::over("score", levels.chain(beside)));
 
     let chosen = select.points(view);
     let (new, known): (Vec<&Point>, Vec<&Point>) = chosen.iter().partition(|p| !p.known);

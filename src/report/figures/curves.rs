@@ -40,7 +40,7 @@ pub fn learning(view: &View, select: &Select) -> Drawing {
         .iter()
         .flat_map(|point| point.curve.iter().map(|v| f64::from(*v)));
     let frame = Frame::new(
-        Axis::exactly("epoch", 1.0, longest as f64),
+        Axis::counted("epoch", 1.0, longest as f64),
         Axis::over("validation accuracy (0 to 1)", values),
     );
     let curve = |point: &Point| -> Vec<(f64, f64)> {
@@ -106,7 +106,7 @@ pub fn training(history: &[Epoch]) -> [Drawing; 2] {
                 .iter()
                 .flat_map(|epoch| [validation(epoch), training(epoch)]);
             let mut frame = Frame::new(
-                Axis::exactly("epoch", 1.0, last.epoch as f64),
+                Axis::counted("epoch", 1.0, last.epoch as f64),
                 Axis::over(label, values),
             );
             frame.size = (460.0, 260.0);

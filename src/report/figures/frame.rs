@@ -11,6 +11,8 @@ pub use crate::report::table::cut as clipped;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Run {
     Even,
+    /// Evenly, and there is nothing between whole numbers.
+    Whole,
     /// By powers.
     Log,
 }
@@ -54,6 +56,14 @@ impl Axis {
         }
     }
 
+    /// An axis from exactly `low` to `high` of what is counted.
+    pub fn counted(label: &str, low: f64, high: f64) -> Self {
+        Self {
+            run: Run::Whole,
+            ..Self::exactly(label, low, high)
+        }
+    }
+
     /// An axis over `values` by powers, where they differ tenfold; else an even one.
     pub fn log(label: &str, values: impl IntoIterator<Item = f64> + Clone) -> Self {
         match range(values.clone()) {
@@ -70,7 +80,7 @@ impl Axis {
     /// Where `value` is, 0 at the low end and 1 at the high one.
     fn part(&self, value: f64) -> f64 {
         let part = match self.run {
-            Run::Even => (value - self.low) / (self.high - self.low),
+            Run::Even | Run::Whole => (value - self.low) / (self.high - self.low),
             Run::Log => (value / self.low).ln() / (self.high / self.low).ln(),
         };
         part.clamp(-0.01, 1.01)
@@ -100,6 +110,11 @@ impl Axis {
             .into_iter()
             .find(|step| *step >= rough)
             .unwrap_or(rough);
+        let step = if self.run == Run::Whole {
+            step.max(1.0)
+        } else {
+            step
+        };
         let first = (self.low / step).ceil();
         let count = ((self.high - first * step) / step + 1e-9).floor().max(0.0) as usize;
         (0..=count).map(|n| (first + n as f64) * step).collect()
@@ -291,8 +306,9 @@ mod tests {
 
     #[test]
     fn ticks_are_round_numbers_within_the_axis() {
-        let axis = Axis::exactly("trials", 0.0, 250.0);
+        let axis = Axis::counted("trials", 0.0, 250.0);
         assert_eq!(axis.ticks(), [0.0, 50.0, 100.0, 150.0, 200.0, 250.0]);
+        assert_eq!(Axis::counted("epoch", 1.0, 2.0).ticks(), [1.0, 2.0]);
         let axis = Axis::exactly("score", 0.83, 0.97);
         let shown: Vec<String> = axis.ticks().into_iter().map(short).collect();
         assert_eq!(

@@ -34,7 +34,7 @@ fn series(teaching: &Teaching, title: &str, name: &str, label: &str) -> Drawing 
     };
     let points = thinned(&values);
     let mut frame = Frame::new(
-        Axis::exactly("updates of the controller", 0.0, last.0),
+        Axis::counted("updates of the controller", 0.0, last.0),
         Axis::over(label, points.iter().map(|p| p.1)),
     );
     frame.size = (460.0, 240.0);
