@@ -16,7 +16,6 @@ use super::{Host, Scripted, limits, raise};
 use crate::controller::{Controller, ControllerConfig, Update, discount_rewards};
 use crate::error::Error;
 use crate::space::Actions;
-use crate::study::pictured;
 
 /// A script's handle of a controller: copies share it.
 #[derive(Clone)]
@@ -315,16 +314,16 @@ mod controllers {
                 update.step
             ));
         }
-        let wanted = pictured(update.step) && host.study().lock().store().is_some();
-        let pictured = wanted.then(|| inner.probabilities(None));
+        let (keeping, steps) = (&controller.0.keeping, std::iter::once(update.step));
+        let policy = keeping.picture(&host, steps, || inner.probabilities(None));
         let step = Step {
             number: update.step,
             scalars: scalars(&update),
-            policy: pictured.transpose().map_err(raise)?,
+            policy: policy.map_err(raise)?,
         };
         drop(inner);
         let shared = controller.0.clone();
-        let kept = controller.0.keeping.keep(&host, vec![step], shared);
+        let kept = keeping.keep(&host, vec![step], shared);
         kept.map_err(raise)?;
         Ok(update.loss.into())
     }

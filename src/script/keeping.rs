@@ -12,10 +12,13 @@ use parking_lot::Mutex;
 use super::Host;
 use crate::error::{Error, Result};
 use crate::space::{Decision, StateSpace};
-use crate::study::{Choice, Learned, Study};
+use crate::study::{Choice, Learned, Study, pictured};
 
 /// How long a state may wait to be kept.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The share of a session's time that pictures of policies may take: one in so many parts.
+const PICTURES: u32 = 50;
 
 /// What can be kept.
 pub(super) trait Kept: Send + Sync {
@@ -64,6 +67,8 @@ pub(super) struct Keeping {
     number: u64,
     path: Option<PathBuf>,
     last: Mutex<Option<Instant>>,
+    /// Since when there were pictures of the policy, and the time that they took.
+    pictures: Mutex<(Instant, Duration)>,
 }
 
 impl Keeping {
@@ -75,8 +80,36 @@ impl Keeping {
             _ => format!("controller-{}.safetensors", number + 1),
         };
         let path = study.file(name);
-        let last = Mutex::default();
-        Self { number, path, last }
+        Self {
+            number,
+            path,
+            last: Mutex::default(),
+            pictures: Mutex::new((Instant::now(), Duration::ZERO)),
+        }
+    }
+
+    /// What `picture` makes of the policy after some `steps`, where there is a store to keep it, one of the steps is one to
+    /// [picture](pictured), and there is time for it: a search on a table makes a step in the time of some pictures.
+    ///
+    /// # Errors
+    /// Those of `picture`.
+    pub fn picture(
+        &self,
+        host: &Host,
+        mut steps: impl Iterator<Item = u64>,
+        picture: impl FnOnce() -> Result<Vec<Vec<f64>>>,
+    ) -> Result<Option<Vec<Vec<f64>>>> {
+        let (since, spent) = &mut *self.pictures.lock();
+        let began = Instant::now();
+        if *spent * PICTURES > began - *since
+            || !steps.any(pictured)
+            || host.study().lock().store().is_none()
+        {
+            return Ok(None);
+        }
+        let picture = picture()?;
+        *spent += began.elapsed();
+        Ok(Some(picture))
     }
 
     /// Records `updates` of the controller `of`, and keeps its state after the last of them, now or soon.
@@ -131,6 +164,6 @@ pub(super) struct Step {
     pub number: u64,
     /// Named numbers.
     pub scalars: Vec<(String, f64)>,
-    /// The probabilities of all values afterwards, where they are [pictured](crate::study::pictured).
+    /// The probabilities of all values afterwards, where there is a [picture](Keeping::picture).
     pub policy: Option<Vec<Vec<f64>>>,
 }

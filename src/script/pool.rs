@@ -14,7 +14,6 @@ use super::space::{Space, count};
 use super::{Host, Scripted, raise};
 use crate::controller::{Controller, ControllerPool, PoolConfig};
 use crate::space::Actions;
-use crate::study::pictured;
 
 /// A script's handle of a pool: copies share it.
 #[derive(Clone)]
@@ -169,12 +168,12 @@ mod pools {
             }
         });
         let mut steps: Vec<Step> = steps.collect();
-        // What the policy is after all of them.
-        if steps.iter().any(|step| pictured(step.number))
-            && host.study().lock().store().is_some()
-            && let Some(step) = steps.last_mut()
-        {
-            step.policy = Some(inner.probabilities(last.replica).map_err(raise)?);
+        let numbers = steps.iter().map(|step| step.number);
+        let policy = || inner.probabilities(last.replica);
+        let policy = pool.0.keeping.picture(&host, numbers, policy);
+        let policy = policy.map_err(raise)?;
+        if let Some(step) = steps.last_mut() {
+            step.policy = policy;
         }
         drop(inner);
         let kept = pool.0.keeping.keep(&host, steps, pool.0.clone());

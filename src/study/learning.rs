@@ -30,10 +30,10 @@ pub struct Learned {
     pub policy: Option<Vec<Vec<f64>>>,
 }
 
-/// Whether the policy is kept after the `step`-th update: after each of the first 16, then at every second, at every
-/// fourth from the 33rd on, and so forth, so that ten thousand updates have some 90.
+/// Whether the policy is worth keeping after the `step`-th update: after each of the first 32, then at every second, at
+/// every fourth from the 65th on, and so forth, so that ten thousand updates have some 160.
 pub fn pictured(step: u64) -> bool {
-    let stride = (step.max(1).next_power_of_two() / 16).max(1);
+    let stride = (step.max(1).next_power_of_two() / 32).max(1);
     step.is_multiple_of(stride)
 }
 
@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn the_policy_is_pictured_some_hundred_times() {
         let count = |last| (1..=last).filter(|step| super::pictured(*step)).count();
-        assert_eq!((count(16), count(32), count(64)), (16, 24, 32));
-        assert!((80..110).contains(&count(10_000)), "{}", count(10_000));
+        assert_eq!((count(32), count(64), count(128)), (32, 48, 64));
+        assert!((150..175).contains(&count(10_000)), "{}", count(10_000));
     }
 }
