@@ -5,6 +5,7 @@ use crate::evaluation::{Evaluation, TrainingConfig};
 use crate::network::{DenseOptions, Node};
 use crate::report::figures;
 use crate::seed::Seed;
+use crate::space::Value;
 use crate::study::Trial;
 use crate::study::store::{About, Address, Fact, open};
 
@@ -30,17 +31,8 @@ pub(crate) fn view(points: Vec<Point>) -> View {
         updated: 0.0,
     };
     View {
-        kept,
-        running: false,
         points,
-        axes: Vec::new(),
-        teachings: BTreeMap::new(),
-        tests: Vec::new(),
-        work: Vec::new(),
-        data: None,
-        latencies: BTreeMap::new(),
-        networks: BTreeMap::new(),
-        facts: 0,
+        ..View::empty(kept)
     }
 }
 
