@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::store::{LookArgs, find, print_table};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::plot::{Curve, Plot, Signs};
 use crate::report::progress::say;
 use crate::report::summary::{Group, groups};
@@ -24,13 +24,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let store = arguments.look.store()?;
     let mut views = Vec::new();
     for name in &arguments.studies {
+        if views.iter().any(|other: &View| other.name() == name) {
+            let found = format!("'{name}' twice");
+            return Err(Error::invalid("compare", "each study once", found));
+        }
         views.push(View::open(&*store, find(&*store, name)?)?);
     }
-    let common = views
-        .iter()
-        .map(|view| view.points.len())
-        .min()
-        .unwrap_or(0);
+    // A study without trials has nothing to compare, and keeps nobody from it.
+    let counts = views.iter().map(|view| view.points.len());
+    let common = counts.filter(|count| *count > 0).min().unwrap_or(0);
     let mut at: Vec<usize> = [common.div_ceil(4), common.div_ceil(2), common].into();
     at.dedup();
     at.retain(|trials| *trials > 0);
@@ -66,8 +68,8 @@ fn tell(groups: &[Group], at: &[usize], common: usize) {
         [] => String::new(),
     };
     let [first, second, last] = [0, 1, 2].map(|index| {
-        let trials = at.get(index).or(at.last()).copied().unwrap_or(0);
-        format!("#best after {trials}")
+        let trials = at.get(index);
+        trials.map_or(String::new(), |trials| format!("#best after {trials}"))
     });
     let mut table = Table::new([
         "search",
@@ -80,16 +82,15 @@ fn tell(groups: &[Group], at: &[usize], common: usize) {
     ]);
     for group in groups {
         let best = |index: usize| {
-            let mean = group
-                .best
-                .get(index)
-                .or(group.best.last())
-                .copied()
-                .flatten();
-            mean.map_or("-".to_string(), |mean| match mean.half_width {
-                Some(half) => format!("{:.4} ± {half:.4}", mean.value),
-                None => format!("{:.4}", mean.value),
-            })
+            match group.best.get(index) {
+                // Of few trials there are fewer columns.
+                None => String::new(),
+                Some(None) => "-".to_string(),
+                Some(Some(mean)) => match mean.half_width {
+                    Some(half) => format!("{:.4} ± {half:.4}", mean.value),
+                    None => format!("{:.4}", mean.value),
+                },
+            }
         };
         let trials = group.trials.iter().max().copied().unwrap_or(0);
         let each = group.seconds / group.names.len().max(1) as f64;

@@ -53,11 +53,10 @@ fn tell(view: &View) {
         ));
     }
     let (failed, kinds) = view.failed();
-    let mut trials = format!(
-        "{}, the last {}",
-        view.points.len(),
-        since(view.kept.updated)
-    );
+    let mut trials = view.points.len().to_string();
+    if let Some(last) = view.kept.last_trial() {
+        trials += &format!(", the last {}", since(last));
+    }
     if view.known() > 0 {
         trials += &format!("; {} known before", view.known());
     }

@@ -45,13 +45,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
         "fork of",
     ]);
     for (kept, running) in studies {
+        let last = kept.last_trial().map_or("-".into(), since);
         let about = kept.about;
         table.row([
             about.name,
             if running { "running" } else { "not running" }.into(),
             kept.trials.to_string(),
             kept.best.map_or("-".into(), |best| format!("{best:.4}")),
-            since(kept.updated),
+            last,
             about.script,
             about.parent.map(|(parent, _)| parent).unwrap_or_default(),
         ]);

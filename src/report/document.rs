@@ -58,7 +58,8 @@ impl Report<'_> {
     fn facts(&self) -> Vec<(&'static str, String)> {
         let about = &self.view.kept.about;
         let mut facts = origin(self.view);
-        facts.push(("last trial", when(self.view.kept.updated)));
+        let last = self.view.kept.last_trial().map(when);
+        facts.extend(last.map(|last| ("last trial", last)));
         facts.push(("training, all trials", duration(self.view.seconds())));
         if let Some(data) = &self.view.data {
             facts.push(("SHA-256 of the data", data.content.clone()));

@@ -6,7 +6,9 @@ pub(crate) use crate::network::grouped;
 
 /// `3 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`.
 pub fn duration(seconds: f64) -> String {
-    let whole = seconds.max(0.0).round() as u64;
+    // A sum of nothing is -0.
+    let seconds = seconds.max(0.0) + 0.0;
+    let whole = seconds.round() as u64;
     match whole {
         0..60 if seconds < 9.95 => format!("{seconds:.1} s"),
         0..60 => format!("{whole} s"),
@@ -77,6 +79,7 @@ mod tests {
         assert_eq!(when(1_795_848_360.0), "Sat, 28 Nov 2026 06:46:00 GMT");
         assert_eq!(when(f64::NAN), "Thu, 01 Jan 1970 00:00:00 GMT");
         assert_eq!(when(1e30), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!([-0.0, -1.0].map(duration), ["0.0 s", "0.0 s"]);
         assert_eq!(
             [2.04, 59.6, 3_725.0, 100_000.0].map(duration),
             ["2.0 s", "1 min 0 s", "1 h 2 min", "1 d 3 h"]

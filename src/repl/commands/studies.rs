@@ -59,7 +59,7 @@ fn list(studies: &[Kept]) -> Table<6> {
             cut(&about.script, 40),
             kept.trials.to_string(),
             best,
-            since(kept.updated),
+            kept.last_trial().map_or("-".into(), since),
             parent.unwrap_or_default(),
         ]);
     }
@@ -75,9 +75,10 @@ fn attach(repl: &Repl, store: &dyn StudyStore, name: &str) -> Result<(), Failure
     let trials = store.trials(kept.id)?.into_iter().map(Arc::new);
     let trials: Vec<Arc<Trial>> = trials.collect();
     let (script, seed, count) = (&about.script, about.seed.0, trials.len());
+    let last = kept.last_trial().map(since);
+    let last = last.map_or(String::new(), |last| format!(", the last {last}"));
     repl.print(&format!(
-        "study '{name}': {script}, seed {seed}, {count} trials, the last {}",
-        since(kept.updated)
+        "study '{name}': {script}, seed {seed}, {count} trials{last}"
     ));
     for (name, value) in &about.params {
         repl.print(&format!("  {name} = {value}"));

@@ -49,7 +49,9 @@ pub(super) fn facts(context: &Context) -> Markup {
             div { dt { "work on the study" } dd { (duration(view.points.last().map_or(0.0, |p| p.elapsed))) } }
             @if let Some((_, entropy)) = entropy { div { dt { "entropy of the policy" } dd { (format!("{entropy:.2} nats")) } } }
             // A file may be read in a year.
-            @if context.others.is_some() { div { dt { "last trial" } dd { (since(view.kept.updated)) } } }
+            @if let Some(last) = view.kept.last_trial().filter(|_| context.others.is_some()) {
+                div { dt { "last trial" } dd { (since(last)) } }
+            }
         }
         @if context.others.is_some() { (chosen(context)) }
     }

@@ -21,7 +21,7 @@ pub fn studies(store: &str, all: &[(Kept, bool)]) -> Markup {
                         td { @if *running { span.badge.on { "running" } } @else { "not running" } }
                         td.n { (kept.trials) }
                         td.n { (kept.best.map_or("–".to_string(), |best| format!("{best:.4}"))) }
-                        td { (since(kept.updated)) }
+                        td { (kept.last_trial().map_or("–".into(), since)) }
                         td { span.clip { (kept.about.script) } }
                         td { (when(kept.created)) }
                         td { span.clip { (kept.about.parent.as_ref().map_or("", |(parent, _)| parent)) } }

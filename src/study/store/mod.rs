@@ -80,6 +80,13 @@ pub struct Kept {
     pub updated: f64,
 }
 
+impl Kept {
+    /// When its last trial was recorded, in seconds since 1970; `None` where there is none.
+    pub fn last_trial(&self) -> Option<f64> {
+        (self.trials > 0).then_some(self.updated)
+    }
+}
+
 /// The right to add to a study. Whoever takes the study next ends it: later writes under it are
 /// refused with [`Error::Taken`](crate::Error::Taken).
 pub trait Tenure: Send + Sync {

@@ -216,7 +216,7 @@ fn tables_show_studies_of_any_name() {
             ],
         ),
         (vec!["show", "failures"], vec!["1 failed: 1 limit"]),
-        (vec!["show", "empty"], vec!["trials 0"]),
+        (vec!["show", "empty"], vec!["trials 0\ntraining 0.0 s"]),
         (vec!["show", &strange], vec!["owned by study"]),
         (
             vec!["top", "one", "-n", "3"],
@@ -231,7 +231,10 @@ fn tables_show_studies_of_any_name() {
             vec!["compare", "one", &strange],
             vec!["one and 1 more seeds", "best score so far"],
         ),
-        (vec!["compare", "one", "empty"], vec!["empty", "-"]),
+        (
+            vec!["compare", "one", "empty"],
+            vec!["best after 8", "empty 1 0 - - - 0.0 s"],
+        ),
     ] {
         let ran = place.run(&arguments);
         let text = ran.succeeded();
@@ -255,6 +258,10 @@ fn tables_show_studies_of_any_name() {
             assert!(found.is_array() || found.is_object(), "{found}");
         }
     }
+    let twice = place.run(&["compare", "one", "one"]);
+    let said = "compare: expected each study once, found 'one' twice";
+    assert!(twice.stderr.contains(said), "{}", twice.stderr);
+    assert_eq!(twice.code, Some(2));
     let top: Value =
         serde_json::from_str(place.run(&["top", "one", "--json"]).succeeded()).unwrap();
     let scores: Vec<f64> = top
