@@ -1,5 +1,7 @@
 //! `nas-script top`: the best networks of a study.
 
+use std::num::NonZeroUsize;
+
 use serde_json::json;
 
 use super::store::{LookArgs, find, print_table};
@@ -14,8 +16,8 @@ pub(super) struct Arguments {
     /// The study.
     study: String,
     /// How many.
-    #[arg(short, default_value_t = 10, value_name = "N")]
-    n: usize,
+    #[arg(short, default_value = "10", value_name = "N")]
+    n: NonZeroUsize,
     #[command(flatten)]
     look: LookArgs,
 }
@@ -24,7 +26,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let store = arguments.look.store()?;
     let kept = find(&*store, &arguments.study)?;
     let view = View::open(&*store, kept)?;
-    let top = view.top(arguments.n);
+    let top = view.top(arguments.n.get());
     if arguments.look.json {
         let all = top.iter().map(|point| {
             json!({
